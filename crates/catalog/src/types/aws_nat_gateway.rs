@@ -1,0 +1,8 @@
+//! `aws_nat_gateway`: its rules beyond the schema.
+
+use infra_provider::plan::TypeRules;
+
+/// The rules of `aws_nat_gateway`.
+pub struct Rules;
+
+impl TypeRules for Rules {}

@@ -1,0 +1,8 @@
+//! `aws_security_group`: its rules beyond the schema.
+
+use infra_provider::plan::TypeRules;
+
+/// The rules of `aws_security_group`.
+pub struct Rules;
+
+impl TypeRules for Rules {}

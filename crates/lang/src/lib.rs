@@ -1,0 +1,3 @@
+//! Text to configuration: the language, its files and its modules.
+
+pub mod config;

@@ -1,0 +1,176 @@
+//! What the engine asks of a provider.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use infra_address::ProviderSource;
+use infra_schema::Schema;
+use infra_value::{Path, Value};
+
+use crate::Problem;
+
+/// Bytes that a provider keeps beside a resource instance in the state (`private`, there in base64).
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Private(pub Option<Arc<[u8]>>);
+
+/// A provider before it is configured: what it knows without a cloud.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Where it comes from.
+    fn source(&self) -> &ProviderSource;
+    /// The version of the provider that it stands for: constraints in `required_providers` are checked against it.
+    fn version(&self) -> &str;
+    /// The schema of its `provider` block.
+    fn config_schema(&self) -> &Schema;
+    /// The schema of a resource type; `None` if there is no such type or it is not supported.
+    fn resource_schema(&self, ty: &str) -> Option<&Schema>;
+    /// The schema of a data source.
+    fn data_schema(&self, ty: &str) -> Option<&Schema>;
+    /// Whether the provider that this one stands for has such a resource type (or data source), supported here or not.
+    fn knows(&self, ty: &str, data: bool) -> bool;
+    /// Every supported resource type (or data source), for "did you mean".
+    fn types(&self, data: bool) -> Vec<&str>;
+    /// Checks a `provider` block. Values may be unknown.
+    fn validate_config(&self, config: &Value) -> Vec<Problem>;
+    /// Checks a resource's configuration. Values may be unknown.
+    fn validate_resource(&self, ty: &str, config: &Value) -> Vec<Problem>;
+    /// Checks a data source's configuration. Values may be unknown.
+    fn validate_data(&self, ty: &str, config: &Value) -> Vec<Problem>;
+    /// Brings a state object of an older schema version (JSON as the state file holds it) to the present schema.
+    /// Attributes that the schema does not know are dropped, missing ones are null.
+    ///
+    /// # Errors
+    /// When the version is newer than the schema's, or the object does not have its form.
+    fn upgrade(&self, ty: &str, version: u64, attributes: &serde_json::Value) -> Result<Value, Problem>;
+    /// Makes the provider ready for calls. Values may be unknown (at plan), and then count as unset.
+    async fn configure(&self, config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>>;
+}
+
+/// A provider with its settings. All methods may be called at the same time.
+#[async_trait]
+pub trait Configured: Send + Sync {
+    /// Turns prior state and configuration into the planned value.
+    async fn plan(&self, request: PlanRequest<'_>) -> Result<Planned, Vec<Problem>>;
+    /// Reads many objects of one type, as few calls as the cloud allows. One answer per request, in order: `Ok(None)`
+    /// for an object that is gone.
+    async fn read(&self, ty: &str, requests: Vec<ReadRequest>) -> Vec<Result<Option<Value>, Problem>>;
+    /// Creates, updates or deletes one object.
+    async fn apply(&self, request: ApplyRequest<'_>) -> Applied;
+    /// Finds the object with an id. An empty answer: there is none.
+    async fn import(&self, ty: &str, id: &str) -> Result<Vec<Imported>, Vec<Problem>>;
+    /// Reads a data source.
+    async fn read_data(&self, ty: &str, config: &Value) -> Result<Value, Vec<Problem>>;
+}
+
+/// An object as it is known, to be read again.
+#[derive(Clone, Debug)]
+pub struct ReadRequest {
+    /// The object as the state has it, without marks.
+    pub prior: Value,
+    /// The provider's own data beside it.
+    pub private: Private,
+}
+
+/// What is wanted, and what is there.
+#[derive(Clone, Debug)]
+pub struct PlanRequest<'a> {
+    /// The resource type.
+    pub ty: &'a str,
+    /// The object as it was read; null if there is none. No marks.
+    pub prior: &'a Value,
+    /// The configuration; unset attributes are null. No marks.
+    pub config: &'a Value,
+    /// [`crate::plan::proposed_new`] of the two.
+    pub proposed: &'a Value,
+    /// The provider's own data beside the prior object.
+    pub private: &'a Private,
+}
+
+/// What will be.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The object after the change; unknown where only the apply will tell.
+    pub value: Value,
+    /// The attributes whose change forces a replacement, before the engine's filter.
+    pub requires_replace: Vec<Path>,
+    /// The provider's own data for the apply.
+    pub private: Private,
+    /// The type is of the older plugin kind: deviations of the result from the plan are tolerated, and
+    /// `ignore_changes` is applied to the planned value once more.
+    pub legacy: bool,
+}
+
+/// Which change an apply makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// There is no prior object.
+    Create,
+    /// There are both.
+    Update,
+    /// There is no planned object.
+    Delete,
+}
+
+/// Told as soon as the cloud has given a new object an identity, long before it is ready: whoever keeps the state
+/// writes it down at once, so that a killed run loses nothing.
+pub type Checkpoint<'a> = &'a (dyn Fn(Value) + Send + Sync);
+
+/// One change to make.
+#[derive(Clone)]
+pub struct ApplyRequest<'a> {
+    /// The resource type.
+    pub ty: &'a str,
+    /// The object as it is; null on create.
+    pub prior: &'a Value,
+    /// The object as planned; null on delete.
+    pub planned: &'a Value,
+    /// The configuration; null on delete. Write-only arguments are only here.
+    pub config: &'a Value,
+    /// The private data of the plan (on delete: of the state).
+    pub private: &'a Private,
+    /// See [`Checkpoint`].
+    pub checkpoint: Checkpoint<'a>,
+}
+
+impl ApplyRequest<'_> {
+    /// Which change it is.
+    pub fn operation(&self) -> Operation {
+        match (self.prior.is_null(), self.planned.is_null()) {
+            (true, _) => Operation::Create,
+            (_, true) => Operation::Delete,
+            _ => Operation::Update,
+        }
+    }
+}
+
+impl fmt::Debug for ApplyRequest<'_> {
+    /// Without values: they may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.operation(), self.ty)
+    }
+}
+
+/// What came of a change.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The object as it is now; null if there is none. On failure: what is known to exist.
+    pub value: Value,
+    /// The provider's own data for the state.
+    pub private: Private,
+    /// Errors and warnings. With an error on create and a value that is not null the object is half made.
+    pub problems: Vec<Problem>,
+    /// As in [`Planned::legacy`].
+    pub legacy: bool,
+}
+
+/// An object found by its id.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its type.
+    pub ty: String,
+    /// The object as read.
+    pub value: Value,
+    /// The provider's own data beside it.
+    pub private: Private,
+}

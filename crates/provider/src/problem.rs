@@ -1,0 +1,96 @@
+//! What a provider has to say about a configuration or an operation.
+
+use std::fmt;
+
+use infra_diag::{Diagnostic, Severity};
+use infra_value::Path;
+
+/// An error or a warning, and the attribute that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// One line: what is wrong. No full stop.
+    pub summary: String,
+    /// Why, and what to do.
+    pub detail: String,
+    /// The attribute, from the resource's own block; empty for the resource as a whole.
+    pub path: Path,
+}
+
+impl Problem {
+    /// An error about the resource as a whole.
+    pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Problem {
+        let (summary, detail) = (summary.into(), detail.into());
+        Problem { severity: Severity::Error, summary, detail, path: Path::root() }
+    }
+    /// A warning about the resource as a whole.
+    pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> Problem {
+        Problem { severity: Severity::Warning, ..Problem::error(summary, detail) }
+    }
+    /// The same about an attribute.
+    #[must_use]
+    pub fn at(mut self, path: Path) -> Problem {
+        self.path = path;
+        self
+    }
+    /// Whether this is an error.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+    /// As a diagnostic, without a place in the source.
+    pub fn into_diagnostic(self) -> Diagnostic {
+        match self.severity {
+            Severity::Error => Diagnostic::error(self.summary, self.detail),
+            Severity::Warning => Diagnostic::warning(self.summary, self.detail),
+        }
+    }
+}
+
+/// A call to the cloud that failed, with what people search for.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Failure {
+    /// What was being done: `creating EC2 VPC`, `waiting for RDS DB Instance (main) create`.
+    pub doing: String,
+    /// The API operation: `CreateVpc`.
+    pub operation: Option<String>,
+    /// The cloud's error code: `VpcLimitExceeded`.
+    pub code: Option<String>,
+    /// The cloud's message, or ours.
+    pub message: String,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    /// A failure of our own finding, without a call behind it.
+    pub fn new(doing: impl Into<String>, message: impl Into<String>) -> Failure {
+        Failure { doing: doing.into(), message: message.into(), ..Failure::default() }
+    }
+    /// Whether the cloud's error code is one of these.
+    pub fn is(&self, codes: &[&str]) -> bool {
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+    /// As a problem of the resource as a whole.
+    pub fn into_problem(self) -> Problem {
+        Problem::error(self.to_string(), String::new())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.doing)?;
+        if let Some(operation) = &self.operation {
+            write!(f, "{operation} was answered ")?;
+        }
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)?;
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+impl std::error::Error for Failure {}
