@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use infra_catalog::OpContext;
 use infra_provider::{Failure, Object};
+use infra_value::{Kind, Value};
 
 use crate::Aws;
 
@@ -16,18 +17,26 @@ pub(crate) trait ResourceType: Send + Sync {
     /// Sets every attribute that the API tells, and `tags_all` to all tags (system tags left out).
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>>;
 
+    /// Whether an object is read after create and update. A type that says no sets everything itself.
+    fn reads_back(&self) -> bool {
+        true
+    }
+
     /// Creates the object and waits until it is ready. Sets `id` as soon as it is known and then calls
-    /// `cx.checkpoint`. A failure after that leaves a half-made object.
+    /// `cx.checkpoint`. A failure after that leaves a half-made object. Unknown attributes are null.
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure>;
 
-    /// Brings the object from `prior` to `object` (planned), tags aside, and waits.
+    /// Brings the object from `prior` to `object` (planned; what is unknown has the prior value), tags aside, and
+    /// waits. Not called if only tags or timeouts changed.
     async fn update(
         &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure>;
+        _aws: &Aws,
+        _prior: &Object,
+        _object: &mut Object,
+        _cx: &OpContext<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Changes tags: `remove` are keys with their old values, `put` new and changed ones. Never called for a type
     /// without tags, nor with both empty.
@@ -50,4 +59,30 @@ pub(crate) trait ResourceType: Send + Sync {
 pub(crate) trait DataSource: Send + Sync {
     /// Fills in what the configuration does not set.
     async fn read(&self, aws: &Aws, object: &mut Object) -> Result<(), Failure>;
+}
+
+/// The same failure for every object of a read.
+pub(crate) fn all_failed(objects: &[Object], failure: &Failure) -> Vec<Result<Option<Object>, Failure>> {
+    objects.iter().map(|_| Err(failure.clone())).collect()
+}
+
+/// Whether any of the attributes changes; null, `""`, 0, false and empty collections are the same.
+pub(crate) fn changed(prior: &Object, planned: &Object, names: &[&str]) -> bool {
+    names.iter().any(|name| differ(prior.raw(name), planned.raw(name)))
+}
+
+/// Whether two values differ, where nothing and zero are the same.
+pub(crate) fn differ(a: &Value, b: &Value) -> bool {
+    a != b && !(is_zero(a) && is_zero(b))
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value.kind() {
+        Kind::Null(_) => true,
+        Kind::Bool(b) => !b,
+        Kind::String(s) => s.is_empty(),
+        Kind::Number(_) => value.as_i64() == Some(0),
+        Kind::List(..) | Kind::Set(..) | Kind::Map(..) => value.is_empty(),
+        _ => false,
+    }
 }

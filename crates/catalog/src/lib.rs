@@ -1,8 +1,13 @@
 //! The `aws_*` resource types and data sources as schema and rules. No SDK: what really happens is behind [`Cloud`].
 
 mod cloud;
+pub mod json_text;
+pub mod policy;
+mod provider;
 mod registry;
 pub mod types;
+pub mod validate;
 
 pub use cloud::{Cloud, HalfDone, OpContext, Timeouts};
+pub use provider::{AwsProvider, Connecting, parse_duration};
 pub use registry::{Catalog, DataType, PROVIDER_VERSION, ResourceType, catalog};

@@ -1,6 +1,7 @@
 //! Places in source files, and the files themselves.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A position in a file.
@@ -37,6 +38,18 @@ impl SourceRange {
     #[must_use]
     pub fn to(&self, other: &SourceRange) -> SourceRange {
         SourceRange { file: self.file.clone(), start: self.start, end: other.end }
+    }
+}
+
+impl fmt::Display for SourceRange {
+    /// As it is named inside of a message: `main.tf:2,3-8`, or `main.tf:2,3-4,1` over several lines.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SourceRange { file, start, end } = self;
+        write!(f, "{file}:{},{}-", start.line, start.column)?;
+        if start.line != end.line {
+            write!(f, "{},", end.line)?;
+        }
+        write!(f, "{}", end.column)
     }
 }
 

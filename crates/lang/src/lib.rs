@@ -1,3 +1,7 @@
 //! Text to configuration: the language, its files and its modules.
 
 pub mod config;
+pub mod eval;
+
+pub mod functions;
+pub mod syntax;

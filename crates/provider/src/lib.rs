@@ -8,7 +8,7 @@ pub mod plan;
 mod problem;
 
 pub use contract::{
-    ApplyRequest, Applied, Checkpoint, Configured, Imported, Operation, PlanRequest, Planned, Private, Provider,
+    Applied, ApplyRequest, Checkpoint, Configured, Imported, Operation, PlanRequest, Planned, Private, Provider,
     ReadRequest,
 };
 pub use object::{IntoAttribute, Object, Part};

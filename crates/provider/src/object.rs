@@ -180,12 +180,10 @@ fn zero(ty: &Type) -> Value {
 /// Gives objects inside a value the attributes of the type that they lack.
 fn fit(value: &Value, ty: &Type) -> Value {
     match (value.kind(), ty) {
-        (Kind::Object(given), Type::Object(wanted)) => {
-            Value::object(wanted.attributes.iter().map(|(name, ty)| {
-                let value = given.get(name).map_or_else(|| zero(ty), |v| fit(v, ty));
-                (name.clone(), value)
-            }))
-        }
+        (Kind::Object(given), Type::Object(wanted)) => Value::object(wanted.attributes.iter().map(|(name, ty)| {
+            let value = given.get(name).map_or_else(|| zero(ty), |v| fit(v, ty));
+            (name.clone(), value)
+        })),
         (Kind::Tuple(es) | Kind::List(_, es) | Kind::Set(_, es), Type::List(t) | Type::Set(t)) => {
             Value::tuple(es.iter().map(|e| fit(e, t)))
         }

@@ -70,6 +70,8 @@ pub struct NestedBlock {
     pub min_items: u64,
     /// The greatest number; 0 for any.
     pub max_items: u64,
+    /// Where none is given, the provider may say what there is.
+    pub computed: bool,
     /// Whether its coming and going replaces the resource.
     pub force_new: bool,
     /// What is in it.

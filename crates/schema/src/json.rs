@@ -84,6 +84,7 @@ fn nested(json: &Json) -> Result<NestedBlock, SchemaError> {
         nesting,
         min_items: json["min_items"].as_u64().unwrap_or(0),
         max_items: json["max_items"].as_u64().unwrap_or(0),
+        computed: flag(json, "computed"),
         force_new: force_new(json),
         block: block(&json["block"])?,
     })

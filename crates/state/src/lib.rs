@@ -1,1 +1,17 @@
-//! state
+//! The version-4 state file, where it lives, and its lock.
+
+mod go_json;
+mod json;
+mod local;
+mod lock;
+mod model;
+
+pub use go_json::{GoJson, to_go_json};
+pub use json::{StateError, path_from_json, path_to_json};
+pub use local::{LocalState, StoreError};
+pub use lock::{LockInfo, LockOptions};
+pub use model::{Instance, InstanceSlot, OutputValue, ResourceState, State};
+
+/// The version of the Terraform language and state that infra implements: what it writes as `terraform_version`, and
+/// what `required_version` is checked against.
+pub const TERRAFORM_VERSION: &str = "1.11.4";

@@ -1,9 +1,17 @@
-//! The operators of the language.
-use crate::{Refinements, Type, Value};
+//! The operators of the language. Each knows what nulls, unknowns and marks make of its result.
+
+mod access;
+mod arithmetic;
+mod conditional;
+mod equality;
+mod facts;
+
+use crate::{Marks, Type, Value, convert};
+
 /// Why an operation on values has no result.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OpError {
-    /// An operand that does not convert to what the operator takes.
+    /// An operand does not convert to what the operator takes.
     #[error("Unsuitable value for {operand} operand: {reason}.")]
     Operand {
         /// `left`, `right` or `unary`.
@@ -11,129 +19,115 @@ pub enum OpError {
         /// As the conversion says it: `a number is required`.
         reason: String,
     },
-    /// The operation itself failed.
-    #[error("{0}.")]
+    /// The operation has no result for these operands.
+    #[error("Error during operation: {0}.")]
     Operation(String),
-    /// The value cannot be indexed so.
+    /// Indexing null.
+    #[error("The value is null, and null has no elements.")]
+    IndexOfNull,
+    /// The key selects nothing.
     #[error("{0}")]
     Index(String),
+    /// An attribute of null.
+    #[error("The value is null, and null has no attributes.")]
+    AttributeOfNull,
     /// The value has no such attribute.
     #[error("{0}")]
     Attribute(String),
-    /// The value cannot be iterated or has no length.
-    #[error("{0}")]
+    /// The map has no such member.
+    #[error("The map has no element with the key {0:?}.")]
+    MissingElement(String),
+    /// Iterating null.
+    #[error("The value is null, and null has no elements to iterate over.")]
+    IterationOverNull,
+    /// Iterating what has no elements; the name of the type.
+    #[error("A {0} has no elements to iterate over.")]
     Iteration(String),
-    /// The results of a conditional do not fit together, or its condition is no bool.
-    #[error("{0}")]
-    Conditional(String),
+    /// Iterating what is not known yet.
+    #[error("The elements are known only after apply.")]
+    IterationOverUnknown,
+    /// The value has no length; the name of the type.
+    #[error("A {0} has no length.")]
+    Length(String),
+    /// The condition is null.
+    #[error("The condition is null; it must be true or false.")]
+    NullCondition,
+    /// The condition is no bool.
+    #[error("The condition must be true or false: {0}.")]
+    Condition(String),
+    /// The results of a conditional have no type in common.
+    #[error("The results for true and for false must have types that fit together. {0}")]
+    Results(String),
 }
+
 impl OpError {
     /// What Terraform calls this kind of error.
     pub fn summary(&self) -> &'static str {
-        "Invalid operation"
+        match self {
+            OpError::Operand { .. } => "Invalid operand",
+            OpError::Operation(_) => "Operation failed",
+            OpError::IndexOfNull => "Attempt to index null value",
+            OpError::Index(_) => "Invalid index",
+            OpError::AttributeOfNull => "Attempt to get attribute from null value",
+            OpError::Attribute(_) => "Unsupported attribute",
+            OpError::MissingElement(_) => "Missing map element",
+            OpError::IterationOverNull => "Iteration over null value",
+            OpError::Iteration(_) => "Iteration over non-iterable value",
+            OpError::IterationOverUnknown => "Iteration over unknown value",
+            OpError::Length(_) => "Invalid function argument",
+            OpError::NullCondition => "Null condition",
+            OpError::Condition(_) => "Incorrect condition type",
+            OpError::Results(_) => "Inconsistent conditional result types",
+        }
+    }
+
+    fn null_operand() -> OpError {
+        OpError::Operation("argument must not be null".into())
     }
 }
+
+/// Converts an operand, and takes off its marks.
+fn operand(value: &Value, ty: &Type, side: &'static str) -> Result<(Value, Marks), OpError> {
+    convert(value, ty).map(Value::unmark).map_err(|e| OpError::Operand { operand: side, reason: e.message })
+}
+
+/// Both operands converted and not null, and their marks.
+fn operands(left: &Value, right: &Value, ty: &Type) -> Result<(Value, Value, Marks), OpError> {
+    let (left, left_marks) = operand(left, ty, "left")?;
+    let (right, right_marks) = operand(right, ty, "right")?;
+    if left.is_null() || right.is_null() {
+        return Err(OpError::null_operand());
+    }
+    Ok((left, right, left_marks | right_marks))
+}
+
 impl Value {
-    /// `==`
-    pub fn equals(&self, _other: &Value) -> Value {
-        Value::bool(true)
+    /// `self && other`. Unknown if one of them is: there is no short circuit.
+    pub fn and(&self, other: &Value) -> Result<Value, OpError> {
+        self.logical(other, |a, b| a && b)
     }
-    /// `!=`
-    pub fn not_equals(&self, _other: &Value) -> Value {
-        Value::bool(true)
+
+    /// `self || other`. Unknown if one of them is: there is no short circuit.
+    pub fn or(&self, other: &Value) -> Result<Value, OpError> {
+        self.logical(other, |a, b| a || b)
     }
-    /// `+`
-    pub fn add(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
+
+    fn logical(&self, other: &Value, combine: fn(bool, bool) -> bool) -> Result<Value, OpError> {
+        let (left, right, marks) = operands(self, other, &Type::Bool)?;
+        let result = match (left.as_bool(), right.as_bool()) {
+            (Some(a), Some(b)) => Value::bool(combine(a, b)),
+            _ => Value::unknown_not_null(Type::Bool),
+        };
+        Ok(result.with_marks(marks))
     }
-    /// `-`
-    pub fn sub(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `*`
-    pub fn mul(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `/`
-    pub fn div(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `%`
-    pub fn rem(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// unary `-`
-    pub fn negate(&self) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `<`
-    pub fn less_than(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `<=`
-    pub fn less_or_equal(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `>`
-    pub fn greater_than(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `>=`
-    pub fn greater_or_equal(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `&&`
-    pub fn and(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `||`
-    pub fn or(&self, _other: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `!`
+
+    /// `!self`
     pub fn not(&self) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `condition ? self.0 : self.1`, for a condition and both results.
-    pub fn conditional(_condition: &Value, when_true: &Value, _when_false: &Value) -> Result<Value, OpError> {
-        Ok(when_true.clone())
-    }
-    /// `self[key]`
-    pub fn index(&self, _key: &Value) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// `self.name`
-    pub fn get_attr(&self, _name: &str) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// Whether `self[key]` would give something: a bool, unknown where that is not known.
-    pub fn has_index(&self, _key: &Value) -> Value {
-        self.clone()
-    }
-    /// How many elements: a number, unknown (with bounds) where that is not known.
-    pub fn length(&self) -> Result<Value, OpError> {
-        Ok(self.clone())
-    }
-    /// The keys and values that `for` gets, in order. An error for what cannot be iterated, is null or is unknown.
-    pub fn iter_elements(&self) -> Result<Vec<(Value, Value)>, OpError> {
-        Ok(vec![])
-    }
-    /// The same value; if it is unknown, it is known not to be null.
-    #[must_use]
-    pub fn refine_not_null(self) -> Value {
-        self
-    }
-    /// The same value; if it is unknown, these facts are known about it (instead of those that were).
-    #[must_use]
-    pub fn refined(self, _refinements: Refinements) -> Value {
-        self
-    }
-    /// What is certain about the value, known or not.
-    pub fn facts(&self) -> Refinements {
-        Refinements::default()
-    }
-    /// Unknown of a type, not null.
-    pub fn unknown_not_null(ty: Type) -> Value {
-        Value::unknown(ty).refine_not_null()
+        let (value, marks) = operand(self, &Type::Bool, "unary")?;
+        if value.is_null() {
+            return Err(OpError::null_operand());
+        }
+        let result = value.as_bool().map_or_else(|| Value::unknown_not_null(Type::Bool), |b| Value::bool(!b));
+        Ok(result.with_marks(marks))
     }
 }

@@ -115,6 +115,15 @@ impl Type {
             Type::Object(_) => "object".into(),
         }
     }
+    /// What Terraform calls the type of a value: as [`Type::friendly_name`], but with `dynamic` for what is open.
+    pub fn name_of_value(&self) -> String {
+        match self {
+            Type::List(t) => format!("list of {}", t.name_of_value()),
+            Type::Set(t) => format!("set of {}", t.name_of_value()),
+            Type::Map(t) => format!("map of {}", t.name_of_value()),
+            other => other.friendly_name(),
+        }
+    }
     fn friendly_name_of_element(&self) -> String {
         match self {
             Type::Dynamic => "any single type".into(),

@@ -10,7 +10,7 @@ use infra_diag::SourceRange;
 
 use super::version::Constraint;
 use super::{Resource, Variable};
-use crate::syntax::ast::{Body, Expr, Traversal, TraversalStep};
+use crate::syntax::{Attribute, Body, Expr, Traversal};
 
 /// A whole configuration: the root module, with the modules that it calls inside of it.
 #[derive(Clone, Debug)]
@@ -179,9 +179,11 @@ pub struct ModuleCall {
     /// `depends_on`
     pub depends_on: Vec<Traversal>,
     /// The inputs: all other arguments.
-    pub inputs: BTreeMap<Arc<str>, crate::syntax::ast::Attribute>,
+    pub inputs: BTreeMap<Arc<str>, Attribute>,
     /// The block's header.
     pub decl_range: SourceRange,
+    /// Where messages about missing inputs point to.
+    pub missing_item_range: SourceRange,
 }
 
 /// An entry of a module call's `providers`: `in_child = in_parent`.
@@ -328,23 +330,4 @@ pub struct Import {
     pub provider: Option<ProviderRef>,
     /// The block's header.
     pub decl_range: SourceRange,
-}
-
-/// The steps after a traversal's first name, as messages show them.
-pub(crate) fn steps_text(steps: &[TraversalStep]) -> String {
-    let mut out = String::new();
-    for step in steps {
-        match step {
-            TraversalStep::Attribute(name, _) => {
-                out.push('.');
-                out.push_str(name);
-            }
-            TraversalStep::Index(key, _) => match (key.as_str(), key.as_number()) {
-                (Some(text), _) => out.push_str(&format!("[{text:?}]")),
-                (_, Some(n)) => out.push_str(&format!("[{n}]")),
-                _ => out.push_str("[...]"),
-            },
-        }
-    }
-    out
 }

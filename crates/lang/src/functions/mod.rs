@@ -16,8 +16,8 @@ mod collection;
 mod conversion;
 mod csv;
 mod datetime;
-mod decimal;
 mod encoding;
+mod expression_text;
 mod filesystem;
 mod flatten;
 mod format;
@@ -28,9 +28,10 @@ mod lists;
 mod network;
 mod numeric;
 mod pattern;
-mod quote;
+pub(crate) mod quote;
 mod regex;
 mod rsa;
+mod secrecy;
 mod set;
 mod string;
 mod terraform;
@@ -169,6 +170,7 @@ pub enum Phase {
 pub type RenderTemplate<'a> = dyn Fn(&str, &str, &Members) -> Result<Value, FunctionError> + 'a;
 
 /// What functions know about their surroundings.
+#[derive(Clone)]
 pub struct FunctionContext<'a> {
     /// What relative paths are relative to: the folder of the root module.
     pub base_dir: PathBuf,
@@ -284,8 +286,9 @@ pub fn call(function: &Function, args: &[Value], cx: &FunctionContext<'_>) -> Re
     if untyped {
         return Ok(Value::dynamic().with_marks(marks));
     }
-    let ty = (function.returns)(&converted)?;
-    let result = if unknown { Value::unknown(ty) } else { (function.body)(&converted, &ty, cx)? };
+    let hide = |e: FunctionError| secrecy::without_secrets(e, args);
+    let ty = (function.returns)(&converted).map_err(hide)?;
+    let result = if unknown { Value::unknown(ty) } else { (function.body)(&converted, &ty, cx).map_err(hide)? };
     let result = if function.not_null { result.refine_not_null() } else { result };
     Ok(result.with_marks(marks))
 }
@@ -352,9 +355,9 @@ fn text(value: &Value) -> &str {
 
 /// A whole number that fits 64 bits, as counts and offsets must be.
 fn whole(value: &Value) -> Result<i64, String> {
-    value.as_i64().ok_or_else(|| {
-        "value must be a whole number, between -9223372036854775808 and 9223372036854775807".to_owned()
-    })
+    value
+        .as_i64()
+        .ok_or_else(|| "value must be a whole number, between -9223372036854775808 and 9223372036854775807".to_owned())
 }
 
 fn gives_any(_: &[Value]) -> Result<Type, FunctionError> {

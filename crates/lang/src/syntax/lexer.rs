@@ -329,9 +329,8 @@ impl<'a> Lexer<'a> {
         }
         let before = self.tokens.len();
         self.plain();
-        let ends_line = self.tokens[before..].last().is_some_and(|t| {
-            t.kind == TokenKind::PlainText && t.end.line > t.start.line
-        });
+        let ends_line =
+            self.tokens[before..].last().is_some_and(|t| t.kind == TokenKind::PlainText && t.end.line > t.start.line);
         // The mode of this heredoc is below that of a sequence which has just begun.
         for mode in self.modes.iter_mut().rev() {
             if let Mode::Heredoc { line_start, .. } = mode {

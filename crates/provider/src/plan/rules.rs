@@ -89,7 +89,8 @@ pub trait TypeRules: Send + Sync {
     /// Checks the configuration: enumerations, ranges, conflicts, what is required together. Unknown values pass.
     fn validate(&self, _config: &Value, _problems: &mut Vec<Problem>) {}
     /// Whether a difference between two texts (`""` for null; numbers and truth values as text) is none: SDK's
-    /// DiffSuppressFunc. Asked for scalars, and for elements of lists, sets and maps of scalars (`key` is theirs).
+    /// DiffSuppressFunc. Asked for scalars, for elements of lists, sets and maps of scalars (`key` is theirs), and for
+    /// the number of elements of lists and of nested blocks (`key` is the list's, the texts are numbers).
     fn suppress(&self, _key: Key<'_>, _old: &str, _new: &str, _around: Around<'_>) -> bool {
         false
     }
@@ -100,6 +101,11 @@ pub trait TypeRules: Send + Sync {
     /// What tells elements of a set block (or set of objects) apart, where it is not all their settable attributes:
     /// two elements with equal answers are the same element.
     fn set_identity(&self, _names: &[&str], _element: &Value) -> Option<Value> {
+        None
+    }
+    /// The default of a member of an attribute that is written like blocks (`["ingress", "self"]`), which the schema does
+    /// not tell.
+    fn member_default(&self, _names: &[&str]) -> Option<Value> {
         None
     }
     /// Changes the plan by rules of its own: SDK's CustomizeDiff. Tags are taken care of before.

@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Binary, NumberError> {
     }
     let mantissa = Binary::new(UBig::from_str_radix(digits, 10).map_err(|_| NumberError::Syntax)?, 0);
     let fives = Binary::power_of_five(exponent.unsigned_abs());
-    // Some bits more than the number keeps, with the lowest one standing for all that follow.
+    // Many more bits than any number keeps, so that rounding once more does not matter.
     const ENOUGH: usize = 1024;
     let value = if exponent < 0 { mantissa.div(&fives, ENOUGH) } else { mantissa.mul(&fives) };
     Ok(value.scaled(exponent))
@@ -164,11 +164,9 @@ fn shortest_digits(exact: Digits, value: &Binary, precision: usize) -> Digits {
     let shift = (precision + 1).saturating_sub(value.bits());
     let middle = value.magnitude() << shift;
     let exponent = value.exponent() - shift as i64;
-    if middle == UBig::ONE {
-        return exact;
-    }
-    // The borders themselves read back as the number if its last bit is even.
-    let inclusive = shift > 1 || (shift == 1 && !dashu_base::BitTest::bit(&value.magnitude(), 0));
+    // The borders themselves read back as the number if its last bit is even; a significand that is not shifted further
+    // than to make room for halves ends in a one.
+    let inclusive = shift > 1;
     let lower = Digits::exact(&middle - 1u8, exponent);
     let upper = Digits::exact(middle + 1u8, exponent);
     for (i, digit) in exact.digits.iter().copied().enumerate() {
@@ -203,15 +201,11 @@ pub(super) fn exponent(negative: bool, value: &Binary, decimals: usize) -> Strin
 /// The shorter one of both notations for `count` significant digits.
 pub(super) fn general(negative: bool, value: &Binary, count: usize) -> String {
     let digits = Digits::exact(value.magnitude(), value.exponent()).rounded(count.max(1));
-    let exponent = if digits.digits.is_empty() { 0 } else { digits.point - 1 };
+    let exponent = digits.point - 1;
     let mut limit = count.max(1) as i64;
     // A whole number that needs fewer digits than asked for is only written out that far.
     if limit > digits.digits.len() as i64 && digits.digits.len() as i64 >= digits.point {
         limit = digits.digits.len() as i64;
     }
-    if exponent < -4 || exponent >= limit.max(1) && !digits.digits.is_empty() {
-        digits.with_exponent(negative, 0)
-    } else {
-        digits.plain(negative, 0)
-    }
+    if exponent < -4 || exponent >= limit { digits.with_exponent(negative, 0) } else { digits.plain(negative, 0) }
 }

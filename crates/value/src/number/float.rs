@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use dashu_base::{BitTest, Sign, Signed};
+use dashu_base::{BitTest, Sign, Signed, UnsignedAbs};
 use dashu_int::{IBig, UBig};
 
 /// No magnitude is 2^`RANGE` or more, or 2^-`RANGE` or less, so that no text of a number is of absurd length.
-const RANGE: i64 = 1 << 20;
+const RANGE: i64 = 1 << 17;
 
 /// `significand * 2^exponent`, with an odd significand (or zero and 0).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -119,5 +119,5 @@ pub(super) fn ln(x: f64) -> f64 {
     let odd = s2 * (ODD[0] + s4 * (ODD[1] + s4 * (ODD[2] + s4 * ODD[3])));
     let even = s4 * (EVEN[0] + s4 * (EVEN[1] + s4 * EVEN[2]));
     let half_square = 0.5 * f * f;
-    k * LN2_HIGH - ((half_square - (s * (f + (odd + even)) + k * LN2_LOW)) - f)
+    k * LN2_HIGH - ((half_square - (s * (half_square + (odd + even)) + k * LN2_LOW)) - f)
 }

@@ -1,0 +1,187 @@
+//! AWS as a [`Cloud`]: finds the type's code, and does around it what is the same for all types.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use infra_catalog::{Cloud, HalfDone, OpContext};
+use infra_provider::plan::Meta;
+use infra_provider::{Failure, Object};
+use infra_value::Value;
+
+use crate::resource::{ResourceType, differ};
+use crate::wait::{PROPAGATION, Seen, Wait};
+use crate::{Aws, data, types};
+
+type Tags = BTreeMap<String, String>;
+
+#[async_trait]
+impl Cloud for Aws {
+    fn meta(&self) -> &Meta {
+        self.meta()
+    }
+
+    fn supports(&self, ty: &str, data: bool) -> bool {
+        if data { data::find(ty).is_some() } else { types::find(ty).is_some() }
+    }
+
+    async fn read(&self, ty: &str, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        match api(ty) {
+            Ok(api) => api.read(self, objects).await,
+            Err(failure) => crate::resource::all_failed(&objects, &failure),
+        }
+    }
+
+    async fn create(&self, ty: &str, planned: Object, cx: &OpContext<'_>) -> Result<Object, HalfDone> {
+        let api = api(ty).map_err(|failure| HalfDone { object: None, failure })?;
+        let mut object = settled(planned, None);
+        let told = AtomicBool::new(false);
+        let checkpoint = |object: &Object| {
+            told.store(true, Ordering::Relaxed);
+            (cx.checkpoint)(object);
+        };
+        let own = OpContext {
+            config: cx.config,
+            timeouts: cx.timeouts.clone(),
+            tags: cx.tags.clone(),
+            checkpoint: &checkpoint,
+        };
+        let mut done = api.create(self, &mut object, &own).await;
+        if !object.id().is_empty() && !told.load(Ordering::Relaxed) {
+            (cx.checkpoint)(&object);
+        }
+        if done.is_ok() && api.reads_back() {
+            done = match read_new(self, api, ty, &object).await {
+                Ok(read) => return Ok(read),
+                Err(failure) => Err(failure),
+            };
+        }
+        match done {
+            Ok(()) => Ok(object),
+            Err(failure) => {
+                let object = Some(object).filter(|o| !o.id().is_empty());
+                Err(HalfDone { object, failure })
+            }
+        }
+    }
+
+    async fn update(&self, ty: &str, prior: &Object, planned: Object, cx: &OpContext<'_>) -> Result<Object, HalfDone> {
+        let api = api(ty).map_err(|failure| HalfDone { object: Some(prior.clone()), failure })?;
+        let tags_last = !planned.raw("tags_all").is_known();
+        let wanted = if tags_last { cx.tags.clone() } else { planned.map("tags_all") };
+        let mut object = settled(planned, Some(prior));
+        match update(self, api, prior, &mut object, cx, &wanted, tags_last).await {
+            Ok(()) if api.reads_back() => match read_new(self, api, ty, &object).await {
+                Ok(read) => Ok(read),
+                Err(failure) => Err(HalfDone { object: Some(object), failure }),
+            },
+            Ok(()) => Ok(object),
+            Err(failure) => Err(HalfDone { object: Some(object), failure }),
+        }
+    }
+
+    async fn delete(&self, ty: &str, prior: &Object, cx: &OpContext<'_>) -> Result<(), HalfDone> {
+        let half = |failure| HalfDone { object: Some(prior.clone()), failure };
+        api(ty).map_err(half)?.delete(self, prior, cx).await.map_err(half)
+    }
+
+    async fn read_data(&self, ty: &str, config: Object) -> Result<Object, Failure> {
+        let mut object = settled(config, None);
+        match data::find(ty) {
+            Some(source) => source.read(self, &mut object).await.map(|()| object),
+            None => Err(unsupported(ty)),
+        }
+    }
+}
+
+fn api(ty: &str) -> Result<&'static dyn ResourceType, Failure> {
+    types::find(ty).ok_or_else(|| unsupported(ty))
+}
+
+fn unsupported(ty: &str) -> Failure {
+    Failure::new(format!("finding {ty}"), "this type is not supported on AWS yet")
+}
+
+async fn update(
+    aws: &Aws,
+    api: &dyn ResourceType,
+    prior: &Object,
+    object: &mut Object,
+    cx: &OpContext<'_>,
+    tags: &Tags,
+    tags_last: bool,
+) -> Result<(), Failure> {
+    let (remove, put) = tag_changes(&prior.map("tags_all"), tags);
+    let retags = object.block().attributes.contains_key("tags_all") && !(remove.is_empty() && put.is_empty());
+    if retags && !tags_last {
+        api.tag(aws, object, &remove, &put).await?;
+    }
+    if changed_beside_tags(prior, object) {
+        api.update(aws, prior, object, cx).await?;
+    }
+    if retags && tags_last {
+        api.tag(aws, object, &remove, &put).await?;
+    }
+    Ok(())
+}
+
+/// Which tags go (with their old values), and which come or get another value.
+fn tag_changes(old: &Tags, new: &Tags) -> (Tags, Tags) {
+    let remove = old.iter().filter(|(k, _)| !new.contains_key(*k));
+    let put = new.iter().filter(|(k, v)| old.get(*k) != Some(v));
+    let own = |(k, v): (&String, &String)| (k.clone(), v.clone());
+    (remove.map(own).collect(), put.map(own).collect())
+}
+
+fn changed_beside_tags(prior: &Object, planned: &Object) -> bool {
+    let block = planned.block();
+    let names = block.attributes.keys().chain(block.blocks.keys());
+    let mut names = names.filter(|name| !matches!(&***name, "tags" | "tags_all" | "timeouts"));
+    names.any(|name| differ(prior.raw(name), planned.raw(name)))
+}
+
+/// The object without unknown attributes: each is as it was, or null.
+fn settled(mut object: Object, prior: Option<&Object>) -> Object {
+    let block = object.block().clone();
+    for name in block.attributes.keys().chain(block.blocks.keys()) {
+        if object.raw(name).is_wholly_known() {
+            continue;
+        }
+        match (object.raw(name).is_known(), prior) {
+            (false, Some(prior)) => object.set(name, prior.raw(name).clone()),
+            (false, None) => object.unset(name),
+            (true, _) => object.set(name, without_unknowns(object.raw(name))),
+        }
+    }
+    object
+}
+
+fn without_unknowns(value: &Value) -> Value {
+    if value.is_known() { value.map_elements(&mut without_unknowns) } else { Value::null(value.ty()) }
+}
+
+/// Reads an object that is known to exist, however long it takes the API to show it.
+async fn read_new(aws: &Aws, api: &dyn ResourceType, ty: &str, object: &Object) -> Result<Object, Failure> {
+    let doing = format!("waiting for {ty} ({}) to be seen", object.id());
+    let wait = Wait::new(doing, PROPAGATION).tolerate(u32::MAX - 1);
+    wait.until(|| async {
+        match api.read(aws, vec![object.clone()]).await.pop() {
+            Some(Ok(Some(read))) => Ok(Seen::Target(read)),
+            Some(Err(failure)) => Err(failure),
+            Some(Ok(None)) | None => Ok(Seen::Missing),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_change_by_their_difference() {
+        let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect::<Tags>();
+        let (remove, put) = tag_changes(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("b", "2"), ("c", "4")]));
+        assert_eq!((remove, put), (tags(&[("a", "1")]), tags(&[("c", "4")])));
+    }
+}

@@ -1,0 +1,289 @@
+//! `aws_subnet` on the EC2 API.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_ec2::operation::modify_subnet_attribute::builders::ModifySubnetAttributeFluentBuilder as Modify;
+use aws_sdk_ec2::types::{AttributeBooleanValue, HostnameType, ResourceType as Kind, Subnet};
+use infra_catalog::OpContext;
+use infra_provider::{Failure, Object};
+
+use crate::Aws;
+use crate::ec2::{self, filter, interfaces};
+use crate::error::{Doing, ignoring};
+use crate::resource::{ResourceType, changed};
+use crate::wait::{PROPAGATION, Seen, Wait, retry_on};
+
+pub(crate) struct Api;
+
+const IPV6: Duration = Duration::from_secs(3 * 60);
+const GONE: &[&str] = &["InvalidSubnetID.NotFound"];
+
+#[async_trait]
+impl ResourceType for Api {
+    async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        let ids = objects.iter().map(|o| o.id().to_string()).collect();
+        ec2::subnets(aws.ec2().clone(), ids).await.fill(objects, Object::id, fill)
+    }
+
+    async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
+        let call = aws
+            .ec2()
+            .create_subnet()
+            .vpc_id(object.str("vpc_id"))
+            .set_availability_zone(object.opt_str("availability_zone"))
+            .set_availability_zone_id(object.opt_str("availability_zone_id"))
+            .set_cidr_block(object.opt_str("cidr_block"))
+            .set_ipv6_cidr_block(object.opt_str("ipv6_cidr_block"))
+            .set_ipv6_native(object.opt_bool("ipv6_native").filter(|native| *native))
+            .set_outpost_arn(object.opt_str("outpost_arn"))
+            .set_tag_specifications(ec2::tag_specification(Kind::Subnet, &cx.tags));
+        let answer = call.send().await.doing("creating EC2 Subnet")?;
+        let id = answer.subnet().and_then(|s| s.subnet_id()).unwrap_or_default().to_string();
+        object.set("id", &id);
+        (cx.checkpoint)(object);
+
+        let subnet = Wait::new(format!("waiting for EC2 Subnet ({id}) create"), cx.timeouts.of("create"))
+            .until(|| async {
+                Ok(match one(aws, &id).await? {
+                    Some(subnet) => {
+                        let state = subnet.state().map_or("available", |s| s.as_str()).to_string();
+                        Seen::by_state(subnet, &state, &["pending"], &["available"])
+                    }
+                    None => Seen::Missing,
+                })
+            })
+            .await?;
+        if let Some(association) = subnet.ipv6_cidr_block_association_set().first().and_then(|a| a.association_id()) {
+            associated(aws, association).await?;
+        }
+        // What the new subnet has already needs no call.
+        let mut made = object.clone();
+        fill(&mut made, &subnet);
+        if object.raw("private_dns_hostname_type_on_launch").is_null() {
+            object.set("private_dns_hostname_type_on_launch", made.str("private_dns_hostname_type_on_launch"));
+        }
+        if subnet.private_dns_name_options_on_launch().is_none() {
+            for name in NAME_OPTIONS {
+                made.set(name, object.raw(name).clone());
+            }
+        }
+        if !subnet.ipv6_cidr_block_association_set().is_empty() {
+            made.set("ipv6_cidr_block", object.str("ipv6_cidr_block"));
+        }
+        modify(aws, &made, object).await
+    }
+
+    async fn update(
+        &self,
+        aws: &Aws,
+        prior: &Object,
+        object: &mut Object,
+        _cx: &OpContext<'_>,
+    ) -> Result<(), Failure> {
+        modify(aws, prior, object).await
+    }
+
+    async fn tag(
+        &self,
+        aws: &Aws,
+        object: &Object,
+        remove: &BTreeMap<String, String>,
+        put: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        ec2::tag(aws, object.id(), remove, put).await
+    }
+
+    async fn delete(&self, aws: &Aws, object: &Object, cx: &OpContext<'_>) -> Result<(), Failure> {
+        let (id, limit) = (object.id(), cx.timeouts.of("delete"));
+        interfaces::remove_lingering(aws, "subnet-id", id, limit).await?;
+        let doing = format!("deleting EC2 Subnet ({id})");
+        let call = || async { aws.ec2().delete_subnet().subnet_id(id).send().await.doing(&doing) };
+        ignoring(retry_on(limit, &["DependencyViolation"], call).await, GONE)
+    }
+}
+
+const NAME_OPTIONS: [&str; 3] = [
+    "enable_resource_name_dns_aaaa_record_on_launch",
+    "enable_resource_name_dns_a_record_on_launch",
+    "private_dns_hostname_type_on_launch",
+];
+
+fn fill(object: &mut Object, subnet: &Subnet) {
+    object.set("arn", subnet.subnet_arn());
+    object.set("owner_id", subnet.owner_id());
+    object.set("vpc_id", subnet.vpc_id());
+    object.set("availability_zone", subnet.availability_zone());
+    object.set("availability_zone_id", subnet.availability_zone_id());
+    object.set("cidr_block", subnet.cidr_block());
+    object.set("assign_ipv6_address_on_creation", subnet.assign_ipv6_address_on_creation());
+    object.set("customer_owned_ipv4_pool", subnet.customer_owned_ipv4_pool());
+    object.set("enable_dns64", subnet.enable_dns64());
+    object.set("enable_lni_at_device_index", subnet.enable_lni_at_device_index());
+    object.set("ipv6_native", subnet.ipv6_native());
+    object.set("map_customer_owned_ip_on_launch", subnet.map_customer_owned_ip_on_launch());
+    object.set("map_public_ip_on_launch", subnet.map_public_ip_on_launch());
+    object.set("outpost_arn", subnet.outpost_arn());
+    let mut blocks = subnet.ipv6_cidr_block_association_set().iter();
+    let block = blocks.find(|a| {
+        a.ipv6_cidr_block_state().and_then(|s| s.state()).is_some_and(|s| s.as_str() == "associated")
+    });
+    object.set("ipv6_cidr_block", block.and_then(|a| a.ipv6_cidr_block()));
+    object.set("ipv6_cidr_block_association_id", block.and_then(|a| a.association_id()));
+    let names = subnet.private_dns_name_options_on_launch();
+    object.set(
+        "enable_resource_name_dns_aaaa_record_on_launch",
+        names.and_then(|n| n.enable_resource_name_dns_aaaa_record()),
+    );
+    object.set("enable_resource_name_dns_a_record_on_launch", names.and_then(|n| n.enable_resource_name_dns_a_record()));
+    object
+        .set("private_dns_hostname_type_on_launch", names.and_then(|n| n.hostname_type()).map(|t| t.as_str()));
+    object.set("tags_all", ec2::tags(subnet.tags()));
+}
+
+/// Sends what differs, one attribute a call, in the order in which they depend on each other.
+async fn modify(aws: &Aws, prior: &Object, object: &mut Object) -> Result<(), Failure> {
+    let id = object.id().to_string();
+    let differs = |object: &Object, name: &str| changed(prior, object, &[name]);
+    let on = |object: &Object, name: &str| AttributeBooleanValue::builder().value(object.bool(name)).build();
+
+    if differs(object, "customer_owned_ipv4_pool") || differs(object, "map_customer_owned_ip_on_launch") {
+        let name = "map_customer_owned_ip_on_launch";
+        let pool = object.opt_str("customer_owned_ipv4_pool");
+        let call = |m: Modify| {
+            m.map_customer_owned_ip_on_launch(on(object, name)).set_customer_owned_ipv4_pool(pool.clone())
+        };
+        send(aws, &id, object, name, call).await?;
+    }
+    let name = "assign_ipv6_address_on_creation";
+    if differs(object, name) && !object.bool(name) {
+        send(aws, &id, object, name, |m| m.assign_ipv6_address_on_creation(on(object, name))).await?;
+    }
+    let name = "enable_dns64";
+    if differs(object, name) && !object.bool(name) {
+        send(aws, &id, object, name, |m| m.enable_dns64(on(object, name))).await?;
+    }
+    if differs(object, "ipv6_cidr_block") {
+        if let Some(association) = prior.opt_str("ipv6_cidr_block_association_id") {
+            disassociate(aws, &id, &association).await?;
+        }
+        if let Some(block) = object.opt_str("ipv6_cidr_block") {
+            let call = aws.ec2().associate_subnet_cidr_block().subnet_id(&id).ipv6_cidr_block(block);
+            let answer = call.send().await.doing(format!("associating EC2 Subnet ({id}) IPv6 CIDR block"))?;
+            if let Some(association) = answer.ipv6_cidr_block_association().and_then(|a| a.association_id()) {
+                associated(aws, association).await?;
+            }
+        }
+    }
+    let name = "enable_dns64";
+    if differs(object, name) && object.bool(name) {
+        send(aws, &id, object, name, |m| m.enable_dns64(on(object, name))).await?;
+    }
+    let name = "enable_lni_at_device_index";
+    if differs(object, name) {
+        let index = object.i32(name);
+        let call = |m: Modify| match index {
+            0 => m.disable_lni_at_device_index(AttributeBooleanValue::builder().value(true).build()),
+            index => m.enable_lni_at_device_index(index),
+        };
+        send(aws, &id, object, name, call).await?;
+    }
+    let name = "enable_resource_name_dns_aaaa_record_on_launch";
+    if differs(object, name) {
+        send(aws, &id, object, name, |m| m.enable_resource_name_dns_aaaa_record_on_launch(on(object, name))).await?;
+    }
+    let name = "enable_resource_name_dns_a_record_on_launch";
+    if differs(object, name) {
+        send(aws, &id, object, name, |m| m.enable_resource_name_dns_a_record_on_launch(on(object, name))).await?;
+    }
+    let name = "private_dns_hostname_type_on_launch";
+    if differs(object, name) && !object.str(name).is_empty() {
+        let hostname = HostnameType::from(object.str(name));
+        send(aws, &id, object, name, |m| m.private_dns_hostname_type_on_launch(hostname.clone())).await?;
+    }
+    let name = "map_public_ip_on_launch";
+    if differs(object, name) {
+        send(aws, &id, object, name, |m| m.map_public_ip_on_launch(on(object, name))).await?;
+    }
+    let name = "assign_ipv6_address_on_creation";
+    if differs(object, name) && object.bool(name) {
+        send(aws, &id, object, name, |m| m.assign_ipv6_address_on_creation(on(object, name))).await?;
+    }
+    Ok(())
+}
+
+/// Modifies one attribute, and waits until it shows.
+async fn send(
+    aws: &Aws,
+    id: &str,
+    wanted: &Object,
+    name: &str,
+    call: impl FnOnce(Modify) -> Modify,
+) -> Result<(), Failure> {
+    let doing = format!("modifying EC2 Subnet ({id}) {name}");
+    call(aws.ec2().modify_subnet_attribute().subnet_id(id)).send().await.doing(doing)?;
+    Wait::new(format!("waiting for EC2 Subnet ({id}) {name} update"), PROPAGATION)
+        .until(|| async {
+            Ok(match one(aws, id).await? {
+                Some(subnet) => {
+                    let mut now = wanted.clone();
+                    fill(&mut now, &subnet);
+                    if changed(&now, wanted, &[name]) { Seen::Pending("old value".into()) } else { Seen::Target(()) }
+                }
+                None => Seen::Missing,
+            })
+        })
+        .await
+}
+
+async fn one(aws: &Aws, id: &str) -> Result<Option<Subnet>, Failure> {
+    match aws.ec2().describe_subnets().subnet_ids(id).send().await.doing(format!("reading EC2 Subnet ({id})")) {
+        Ok(answer) => Ok(answer.subnets.unwrap_or_default().into_iter().find(|s| s.subnet_id() == Some(id))),
+        Err(failure) if failure.is(GONE) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The state of an IPv6 association, and why it is so.
+async fn association_state(aws: &Aws, id: &str) -> Result<Option<(String, String)>, Failure> {
+    let call = aws.ec2().describe_subnets().filters(filter("ipv6-cidr-block-association.association-id", [id]));
+    let answer = call.send().await.doing(format!("reading EC2 Subnet IPv6 CIDR block association ({id})"))?;
+    let mut all = answer.subnets().iter().flat_map(Subnet::ipv6_cidr_block_association_set);
+    let found = all.find(|a| a.association_id() == Some(id)).and_then(|a| a.ipv6_cidr_block_state());
+    Ok(found.map(|state| {
+        let name = state.state().map_or("", |s| s.as_str()).to_string();
+        (name, state.status_message().unwrap_or_default().to_string())
+    }))
+}
+
+async fn associated(aws: &Aws, id: &str) -> Result<(), Failure> {
+    Wait::new(format!("waiting for EC2 Subnet IPv6 CIDR block ({id}) create"), IPV6)
+        .until(|| async {
+            Ok(match association_state(aws, id).await? {
+                Some((state, message)) => {
+                    let pending = ["associating", "disassociated", "failing"];
+                    Seen::by_state((), &state, &pending, &["associated"]).because(Some(&message))
+                }
+                None => Seen::Missing,
+            })
+        })
+        .await
+}
+
+async fn disassociate(aws: &Aws, subnet: &str, id: &str) -> Result<(), Failure> {
+    let call = aws.ec2().disassociate_subnet_cidr_block().association_id(id);
+    let answer = call.send().await.doing(format!("disassociating EC2 Subnet ({subnet}) IPv6 CIDR block ({id})"));
+    ignoring(answer, &["InvalidSubnetCidrBlockAssociationID.NotFound"])?;
+    Wait::new(format!("waiting for EC2 Subnet IPv6 CIDR block ({id}) delete"), IPV6)
+        .until_gone(|| async {
+            Ok(match association_state(aws, id).await? {
+                Some((state, message)) => {
+                    let pending = ["associated", "disassociating", "failing"];
+                    Seen::by_state((), &state, &pending, &["disassociated"]).because(Some(&message))
+                }
+                None => Seen::Missing,
+            })
+        })
+        .await
+}

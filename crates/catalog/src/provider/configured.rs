@@ -1,0 +1,179 @@
+//! Plan, read, apply and import of the catalogue's types over a cloud.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, stored_after_refresh, without_unknown};
+use infra_provider::{
+    Applied, ApplyRequest, Configured, Failure, Imported, Object, Operation, PlanRequest, Planned, Private, Problem,
+    ReadRequest,
+};
+use infra_value::{Type, Value};
+
+use super::object::{applied, half_done, refreshed};
+use super::private::{private, timeouts};
+use super::unsupported;
+use crate::{Cloud, HalfDone, OpContext, ResourceType, catalog};
+
+/// The provider with a cloud.
+pub(super) struct ConfiguredAws {
+    pub(super) cloud: Arc<dyn Cloud>,
+}
+
+fn resource_type(name: &str) -> Result<&'static ResourceType, Problem> {
+    catalog().resources.get(name).ok_or_else(|| unsupported(name))
+}
+
+#[async_trait]
+impl Configured for ConfiguredAws {
+    async fn plan(&self, request: PlanRequest<'_>) -> Result<Planned, Vec<Problem>> {
+        let ty = resource_type(request.ty).map_err(|problem| vec![problem])?;
+        let kind = ty.rules.kind();
+        let plan = match kind {
+            PluginKind::Sdk => plan_sdk,
+            PluginKind::Framework => plan_framework,
+        };
+        let (prior, config, proposed) = (request.prior, request.config, request.proposed);
+        let (value, requires_replace) = plan(ty.schema(), ty.rules, self.cloud.meta(), prior, config, proposed)?;
+        let private = if value == *prior { request.private.clone() } else { private(ty, &value) };
+        Ok(Planned { value, requires_replace, private, legacy: kind == PluginKind::Sdk })
+    }
+
+    async fn read(&self, ty: &str, requests: Vec<ReadRequest>) -> Vec<Result<Option<Value>, Problem>> {
+        let ty = match resource_type(ty) {
+            Ok(ty) => ty,
+            Err(problem) => return requests.iter().map(|_| Err(problem.clone())).collect(),
+        };
+        let objects = requests.iter().map(|r| Object::new(ty.block().clone(), &r.prior)).collect();
+        let answers = self.cloud.read(ty.name, objects).await;
+        let rules = &self.cloud.meta().tags;
+        answers
+            .into_iter()
+            .zip(&requests)
+            .map(|(answer, request)| match answer {
+                Ok(Some(read)) => Ok(Some(refreshed(ty, rules, &request.prior, &read))),
+                Ok(None) => Ok(None),
+                Err(failure) => Err(failure.into_problem()),
+            })
+            .collect()
+    }
+
+    async fn apply(&self, request: ApplyRequest<'_>) -> Applied {
+        let ty = match resource_type(request.ty) {
+            Ok(ty) => ty,
+            Err(problem) => return failed(request.prior.clone(), request.private.clone(), true, problem),
+        };
+        let legacy = ty.rules.kind() == PluginKind::Sdk;
+        let done = match request.operation() {
+            Operation::Create => self.create(ty, &request).await,
+            Operation::Update => self.update(ty, &request).await,
+            Operation::Delete => self.delete(ty, &request).await,
+        };
+        match done {
+            Ok(value) if value.is_null() => {
+                Applied { value, private: Private::default(), problems: Vec::new(), legacy }
+            }
+            Ok(value) => Applied { private: private(ty, &value), value, problems: Vec::new(), legacy },
+            Err((value, failure)) => {
+                let kept = match request.operation() {
+                    Operation::Delete => request.private.clone(),
+                    _ => private(ty, &value),
+                };
+                failed(value, kept, legacy, failure.into_problem())
+            }
+        }
+    }
+
+    async fn import(&self, ty: &str, id: &str) -> Result<Vec<Imported>, Vec<Problem>> {
+        let ty = resource_type(ty).map_err(|problem| vec![problem])?;
+        let attributes = ty.rules.import(id).map_err(|problem| vec![problem])?;
+        let mut stub = Object::new(ty.block().clone(), &Value::null(Type::Dynamic));
+        stub.set("id", id);
+        for (name, value) in attributes {
+            stub.set(name, value);
+        }
+        let prior = stub.value();
+        let mut answers = self.cloud.read(ty.name, vec![stub]).await;
+        match answers.pop() {
+            Some(Ok(Some(read))) => {
+                let value = refreshed(ty, &self.cloud.meta().tags, &prior, &read);
+                Ok(vec![Imported { ty: ty.name.into(), private: private(ty, &value), value }])
+            }
+            Some(Err(failure)) => Err(vec![failure.into_problem()]),
+            Some(Ok(None)) | None => Ok(Vec::new()),
+        }
+    }
+
+    async fn read_data(&self, ty: &str, config: &Value) -> Result<Value, Vec<Problem>> {
+        let Some(ty) = catalog().data_sources.get(ty) else {
+            return Err(vec![unsupported(ty)]);
+        };
+        let object = Object::new(ty.block().clone(), config);
+        let mut read = self.cloud.read_data(ty.name, object).await.map_err(|f| vec![f.into_problem()])?;
+        if ty.schema().block.attributes.contains_key("id") && is_zero(read.raw("id")) {
+            read.set("id", "-");
+        }
+        let nothing = Value::null(ty.schema().block.ty());
+        Ok(stored_after_refresh(ty.block(), &nothing, &read.into_value()))
+    }
+}
+
+/// What is known of the object, and what went wrong.
+type Half = (Value, Failure);
+
+impl ConfiguredAws {
+    async fn create(&self, ty: &ResourceType, request: &ApplyRequest<'_>) -> Result<Value, Half> {
+        let planned = request.planned;
+        let checkpoint = |object: &Object| (request.checkpoint)(half_done(planned, object));
+        let cx = self.context(ty, request, &checkpoint);
+        match self.cloud.create(ty.name, Object::new(ty.block().clone(), planned), &cx).await {
+            Ok(read) => Ok(applied(ty, &self.cloud.meta().tags, planned, request.config, read)),
+            Err(HalfDone { object: Some(object), failure }) => Err((half_done(planned, &object), failure)),
+            Err(HalfDone { object: None, failure }) => Err((Value::null(ty.schema().block.ty()), failure)),
+        }
+    }
+
+    async fn update(&self, ty: &ResourceType, request: &ApplyRequest<'_>) -> Result<Value, Half> {
+        let (prior, planned) = (request.prior, request.planned);
+        let checkpoint = |object: &Object| (request.checkpoint)(half_done(planned, object));
+        let cx = self.context(ty, request, &checkpoint);
+        let before = Object::new(ty.block().clone(), prior);
+        match self.cloud.update(ty.name, &before, Object::new(ty.block().clone(), planned), &cx).await {
+            Ok(read) => Ok(applied(ty, &self.cloud.meta().tags, planned, request.config, read)),
+            Err(HalfDone { object: Some(object), failure }) => Err((without_unknown(&object.into_value()), failure)),
+            Err(HalfDone { object: None, failure }) => Err((prior.clone(), failure)),
+        }
+    }
+
+    async fn delete(&self, ty: &ResourceType, request: &ApplyRequest<'_>) -> Result<Value, Half> {
+        let cx = self.context(ty, request, &|_| {});
+        let prior = Object::new(ty.block().clone(), request.prior);
+        match self.cloud.delete(ty.name, &prior, &cx).await {
+            Ok(()) => Ok(Value::null(ty.schema().block.ty())),
+            Err(HalfDone { object, failure }) => {
+                Err((object.map_or_else(|| request.prior.clone(), Object::into_value), failure))
+            }
+        }
+    }
+
+    fn context<'a>(
+        &self,
+        ty: &ResourceType,
+        request: &ApplyRequest<'a>,
+        checkpoint: &'a (dyn Fn(&Object) + Send + Sync),
+    ) -> OpContext<'a> {
+        let own = |object: &Value| object.get("tags").filter(|tags| tags.is_known() && !tags.is_null()).cloned();
+        let tags = own(request.config).or_else(|| own(request.planned)).unwrap_or_else(|| Value::null(Type::Dynamic));
+        let limits = if request.planned.is_null() { request.prior } else { request.planned };
+        OpContext {
+            config: request.config,
+            timeouts: timeouts(ty, limits),
+            tags: if ty.is_taggable() { self.cloud.meta().tags.effective(&tags) } else { Default::default() },
+            checkpoint,
+        }
+    }
+}
+
+fn failed(value: Value, private: Private, legacy: bool, problem: Problem) -> Applied {
+    Applied { value, private, problems: vec![problem], legacy }
+}

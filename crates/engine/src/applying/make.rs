@@ -1,0 +1,375 @@
+//! Creating, updating and reading one object.
+
+use std::time::Instant;
+
+use infra_address::{ResourceInstance, ResourceMode};
+use infra_diag::{Diagnostic, Severity};
+use infra_lang::config::{IgnoreChanges, ProvisionerWhen, Resource as Block};
+use infra_lang::eval::decode_body;
+use infra_provider::plan as rules;
+use infra_provider::{ApplyRequest, Configured, PlanRequest, Private, Problem};
+use infra_schema::Schema;
+use infra_state::Instance;
+use infra_value::{Marks, Path, Value};
+
+use super::Applier;
+use super::provisioners::self_value;
+use crate::conditions::resource_rules;
+use crate::expand::Repetition;
+use crate::plan::{Action, Reason, ResourceChange};
+use crate::planning::instance_diagnostics;
+use crate::ui::Event;
+use crate::{codec, marks};
+
+impl Applier<'_> {
+    /// Does what a change says, deletion aside. False after its errors have been told.
+    pub(super) async fn make(&self, number: usize) -> bool {
+        let change = &self.plan.changes[number];
+        let address = &change.address;
+        if change.action == Action::Forget {
+            self.book.write(|state| match &change.deposed {
+                Some(key) => state.set_deposed(address, &change.provider, key, None),
+                None => state.set_current(address, &change.provider, None),
+            });
+            return true;
+        }
+        let config = self.world.config;
+        let Some(block) = config.module(&address.module.path()).and_then(|m| m.resource(&address.resource)) else {
+            return self.internal(address, "Its block is not in the configuration.");
+        };
+        let repetition = {
+            let resources = self.world.resources.borrow();
+            let expanded = resources.get(&(address.module.clone(), address.resource.clone()));
+            expanded.and_then(|e| e.repetitions.get(&address.key)).cloned()
+        };
+        let Some(repetition) = repetition else {
+            self.world.report([Diagnostic::error(
+                "Provider produced inconsistent final plan",
+                format!("{address} was planned, and with the values that are known now there is no such instance."),
+            )
+            .at(block.decl_range.clone())]);
+            return false;
+        };
+        let Some(configured) = self.provider_of(number) else { return false };
+        let severity = Severity::Error;
+        let scope = self.world.scope(&address.module, Some(repetition.clone()));
+        let before = &block.lifecycle.preconditions;
+        if !resource_rules(address, before, "Resource precondition failed", severity).check(&self.world, &scope) {
+            return false;
+        }
+        let known = self.registry.get(&change.provider.source);
+        let schema = known.and_then(|p| match address.resource.mode {
+            ResourceMode::Data => p.data_schema(&address.resource.ty),
+            _ => p.resource_schema(&address.resource.ty),
+        });
+        let Some(schema) = schema else { return self.internal(address, "Its type has no schema.") };
+        let (config, problems) = decode_body(&block.body, &schema.block, &scope, &[]);
+        let failed = problems.has_errors();
+        self.world.report(problems);
+        if failed {
+            return false;
+        }
+        let (config, config_marks) = marks::take(&config);
+        let job = Job { number, change, block, schema, configured: &*configured, config, config_marks, repetition: repetition.clone() };
+        let value = match address.resource.mode {
+            ResourceMode::Data => self.read(&job).await,
+            _ => self.change(&job).await,
+        };
+        let Some(value) = value else { return false };
+        self.world.set_value(&address.module, &address.resource, &address.key, value.clone());
+        self.post_conditions(block, address, repetition, value)
+    }
+
+    fn post_conditions(&self, block: &Block, address: &ResourceInstance, repetition: Repetition, value: Value) -> bool {
+        let scope = self.world.scope(&address.module, Some(repetition)).with_self(value);
+        let rules = &block.lifecycle.postconditions;
+        resource_rules(address, rules, "Resource postcondition failed", Severity::Error).check(&self.world, &scope)
+    }
+
+    async fn read(&self, job: &Job<'_>) -> Option<Value> {
+        let Job { change, schema, configured, config, .. } = job;
+        let address = &change.address;
+        self.ui.event(Event::ReadStart { address });
+        let started = Instant::now();
+        let nested = change.reason == Some(Reason::ReadBecauseCheckNested);
+        let value = match configured.read_data(&address.resource.ty, config).await {
+            Ok(value) => value,
+            Err(problems) => {
+                let told = instance_diagnostics(problems, address, Some(job.block), &schema.block);
+                self.world.report(told.into_iter().map(|d| match nested {
+                    true => Diagnostic { severity: Severity::Warning, ..d },
+                    false => d,
+                }));
+                if nested {
+                    return Some(Value::unknown(schema.block.ty()));
+                }
+                return None;
+            }
+        };
+        self.ui.event(Event::ReadDone { address, id: id_of(&value), elapsed: started.elapsed() });
+        let value = marked(job.schema, &job.config_marks, &value);
+        let object = codec::encode(schema, &value, &Private::default(), Vec::new());
+        self.book.write(|state| state.set_current(address, &change.provider, Some(object)));
+        Some(value)
+    }
+
+    /// Plans once more with what is known now, holds that against the plan, and does it.
+    async fn change(&self, job: &Job<'_>) -> Option<Value> {
+        let Job { number, change, schema, configured, .. } = job;
+        let address = &change.address;
+        let creates = change.action == Action::Create || change.action.is_replace();
+        let object = match creates {
+            true => None,
+            false => self.book.look(|state| state.current(address).cloned()),
+        };
+        let null = Value::null(schema.block.ty());
+        let prior = if creates { null.clone() } else { change.before.unmark_deep().0 };
+        let private = Private(object.as_ref().and_then(|o| o.private.clone()));
+        let planned = self.plan_again(job, &prior, &private).await?;
+        let (wanted, _) = change.after.unmark_deep();
+        if let Some(path) = inconsistency(&wanted, &planned.0, &Path::root()) {
+            self.world.report([Diagnostic::error(
+                "Provider produced inconsistent final plan",
+                format!(
+                    "With the values that became known during the apply, {address} would get another value for {path} than \
+                     was planned. Nothing was done with it; plan again."
+                ),
+            )
+            .at(job.block.decl_range.clone())
+            .about(address)]);
+            return None;
+        }
+        if !creates && planned.0 == prior {
+            let value = marked(job.schema, &job.config_marks, &planned.0);
+            let tainted = object.as_ref().is_some_and(|o| o.tainted);
+            let encoded = encode(job.schema, change, &value, &private, tainted);
+            self.book.write(|state| state.set_current(address, &change.provider, Some(encoded)));
+            self.counts.borrow_mut().change += 1;
+            return Some(value);
+        }
+        if change.action == Action::CreateThenDelete {
+            self.depose(*number, change);
+        }
+        let shown = if creates { Action::Create } else { Action::Update };
+        self.ui.event(Event::ApplyStart { address, deposed: None, action: shown, id: id_of(&prior) });
+        let started = Instant::now();
+        let (book, found, private) = (&self.book, &job.config_marks, &planned.1);
+        let checkpoint = |partial: Value| {
+            let encoded = encode(schema, change, &marked(schema, found, &partial), private, true);
+            book.write(|state| state.set_current(address, &change.provider, Some(encoded)));
+        };
+        let applied = configured
+            .apply(ApplyRequest {
+                ty: &address.resource.ty,
+                prior: &prior,
+                planned: &planned.0,
+                config: &job.config,
+                private: &planned.1,
+                checkpoint: &checkpoint,
+            })
+            .await;
+        let failed = applied.problems.iter().any(Problem::is_error);
+        let told = instance_diagnostics(applied.problems, address, Some(job.block), &schema.block);
+        self.world.report(told);
+        let elapsed = started.elapsed();
+        let mut inconsistent = false;
+        let value = marked(job.schema, &job.config_marks, &applied.value);
+        if !failed && !applied.legacy {
+            inconsistent = self.check_result(job, &planned.0, &applied.value);
+        }
+        let tainted = creates && (failed || inconsistent);
+        let encoded =
+            (!applied.value.is_null()).then(|| encode(job.schema, change, &value, &applied.private, tainted));
+        let gone = encoded.is_none();
+        self.book.write(|state| {
+            state.set_current(address, &change.provider, encoded);
+            if gone && failed && change.action == Action::CreateThenDelete {
+                restore(state, change, self.deposed.borrow_mut().remove(number));
+            }
+        });
+        if failed || inconsistent {
+            self.ui.event(Event::ApplyFailed { address, deposed: None, action: shown, elapsed });
+            return None;
+        }
+        if creates && !self.provision_new(job, &value).await {
+            self.book.write(|state| {
+                if let Some(object) = &mut state.slot_mut(address, &change.provider).current {
+                    object.tainted = true;
+                }
+            });
+            self.ui.event(Event::ApplyFailed { address, deposed: None, action: shown, elapsed: started.elapsed() });
+            return None;
+        }
+        let id = id_of(&applied.value);
+        self.ui.event(Event::ApplyDone { address, deposed: None, action: shown, id, elapsed });
+        let mut counts = self.counts.borrow_mut();
+        match creates {
+            true => counts.add += 1,
+            false => counts.change += 1,
+        }
+        counts.import += usize::from(change.importing.is_some());
+        Some(value)
+    }
+
+    async fn provision_new(&self, job: &Job<'_>, value: &Value) -> bool {
+        let address = &job.change.address;
+        if job.block.provisioners.is_empty() {
+            return true;
+        }
+        let scope = self.world.scope(&address.module, Some(job.repetition.clone()));
+        let scope = scope.with_self(self_value(value));
+        self.provision(address, &job.block.provisioners, ProvisionerWhen::Create, &scope).await
+    }
+
+    async fn plan_again(&self, job: &Job<'_>, prior: &Value, private: &Private) -> Option<(Value, Private)> {
+        let Job { change, block, schema, configured, config, .. } = job;
+        let ignore = match (&block.lifecycle.ignore_changes, prior.is_null()) {
+            (_, true) => None,
+            (IgnoreChanges::All, _) => Some(rules::Ignore::All),
+            (IgnoreChanges::Paths(paths), _) => {
+                Some(rules::Ignore::Paths(paths.iter().map(|(path, _)| path.clone()).collect()))
+            }
+        };
+        let effective = match &ignore {
+            Some(ignore) => rules::ignore_in_config(&schema.block, prior, config, ignore),
+            None => config.clone(),
+        };
+        let proposed = rules::proposed_new(&schema.block, prior, &effective);
+        let request = PlanRequest {
+            ty: &change.address.resource.ty,
+            prior,
+            config: &effective,
+            proposed: &proposed,
+            private,
+        };
+        match configured.plan(request).await {
+            Ok(mut planned) => {
+                if planned.legacy
+                    && let Some(ignore) = &ignore
+                {
+                    planned.value = rules::ignore_in_planned(&schema.block, prior, &planned.value, ignore);
+                }
+                Some((planned.value, planned.private))
+            }
+            Err(problems) => {
+                let told = instance_diagnostics(problems, &change.address, Some(block), &schema.block);
+                self.world.report(told);
+                None
+            }
+        }
+    }
+
+    /// Puts the present object aside, to be deleted once its replacement is there.
+    fn depose(&self, number: usize, change: &ResourceChange) {
+        let key = self.book.look(|state| new_deposed_key(state, &change.address));
+        self.deposed.borrow_mut().insert(number, key.clone());
+        self.book.write(|state| {
+            let slot = state.slot_mut(&change.address, &change.provider);
+            if let Some(object) = slot.current.take() {
+                slot.deposed.insert(key, object);
+            }
+        });
+    }
+
+    /// Types of the newer plug-in kind have to give what was planned.
+    fn check_result(&self, job: &Job<'_>, planned: &Value, result: &Value) -> bool {
+        let Some(path) = inconsistency(planned, result, &Path::root()) else { return false };
+        let address = &job.change.address;
+        self.world.report([Diagnostic::error(
+            "Provider produced inconsistent result after apply",
+            format!("After the apply {address} has another value for {path} than was planned. The state has what it is now."),
+        )
+        .at(job.block.decl_range.clone())
+        .about(address)]);
+        true
+    }
+}
+
+/// What a change is made with.
+struct Job<'j> {
+    number: usize,
+    change: &'j ResourceChange,
+    block: &'j Block,
+    schema: &'j Schema,
+    configured: &'j dyn Configured,
+    config: Value,
+    config_marks: Vec<(Path, Marks)>,
+    repetition: Repetition,
+}
+
+/// The value with the marks of its configuration and its schema.
+fn marked(schema: &Schema, of_config: &[(Path, Marks)], value: &Value) -> Value {
+    let of_schema = marks::of_schema(&schema.block, value);
+    let all: Vec<(Path, Marks)> = of_config.iter().cloned().chain(of_schema).collect();
+    marks::put(value, &all)
+}
+
+/// The object as the state holds it.
+fn encode(schema: &Schema, change: &ResourceChange, value: &Value, private: &Private, tainted: bool) -> Instance {
+    Instance {
+        tainted,
+        create_before_destroy: change.create_before_destroy,
+        ..codec::encode(schema, value, private, change.dependencies.clone())
+    }
+}
+
+pub(super) fn id_of(value: &Value) -> &str {
+    value.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Puts a deposed object back where its replacement could not be made.
+fn restore(state: &mut infra_state::State, change: &ResourceChange, key: Option<String>) {
+    let Some(key) = key else { return };
+    let slot = state.slot_mut(&change.address, &change.provider);
+    if slot.current.is_none() {
+        slot.current = slot.deposed.remove(&key);
+    }
+}
+
+/// Eight hexadecimal digits that no deposed object of the instance has.
+fn new_deposed_key(state: &infra_state::State, address: &ResourceInstance) -> String {
+    use std::hash::{BuildHasher, RandomState};
+    loop {
+        let key = format!("{:08x}", RandomState::new().hash_one(address.to_string()) & 0xffff_ffff);
+        if state.slot(address).is_none_or(|slot| !slot.deposed.contains_key(&key)) {
+            return key;
+        }
+    }
+}
+
+/// Where a value differs from the planned one although that was known.
+fn inconsistency(planned: &Value, now: &Value, path: &Path) -> Option<Path> {
+    use infra_value::Kind;
+    match (planned.kind(), now.kind()) {
+        (Kind::Unknown(_), _) => None,
+        (Kind::Object(a), Kind::Object(b)) | (Kind::Map(_, a), Kind::Map(_, b)) => {
+            let is_object = matches!(planned.kind(), Kind::Object(_));
+            let step = |name: &std::sync::Arc<str>| match is_object {
+                true => path.attr(name.clone()),
+                false => path.index(Value::string(name)),
+            };
+            for (name, planned) in a.iter() {
+                match b.get(name) {
+                    Some(now) => {
+                        if let Some(found) = inconsistency(planned, now, &step(name)) {
+                            return Some(found);
+                        }
+                    }
+                    None => return Some(step(name)),
+                }
+            }
+            b.keys().find(|name| !a.contains_key(*name)).map(step)
+        }
+        (Kind::List(_, a), Kind::List(_, b)) | (Kind::Tuple(a), Kind::Tuple(b)) => {
+            if a.len() != b.len() {
+                return Some(path.clone());
+            }
+            (0_i64..).zip(a.iter().zip(b.iter())).find_map(|(i, (a, b))| inconsistency(a, b, &path.index(i)))
+        }
+        (Kind::Set(_, a), Kind::Set(_, b)) => {
+            let known = planned.is_wholly_known();
+            ((known && a != b) || b.len() > a.len()).then(|| path.clone())
+        }
+        _ => (planned != now).then(|| path.clone()),
+    }
+}

@@ -1,0 +1,270 @@
+//! From a plan to what it says: operations in the order of what they depend on, the state written after each.
+
+mod book;
+mod destroy;
+mod finish;
+mod make;
+mod provisioners;
+mod steps;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use infra_address::{InstanceKey, ProviderConfig, ResourceInstance, ResourceMode};
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_lang::config::Config;
+use infra_lang::functions::FunctionContext;
+use infra_provider::Configured;
+use infra_state::State;
+use infra_value::Value;
+
+pub use book::StateStore;
+
+use self::book::Book;
+use self::steps::Step;
+use crate::expand::expand;
+use crate::graph::{Graph, Node};
+use crate::plan::{Action, Counts, Plan, PlanMode};
+use crate::planning::{configure, expand_module};
+use crate::registry::Registry;
+use crate::targets;
+use crate::ui::Ui;
+use crate::walk::{Visited, walk};
+use crate::world::World;
+use crate::{codec, marks};
+
+/// What an apply is made of.
+pub struct ApplyInputs<'a> {
+    /// The configuration that the plan was made from.
+    pub config: &'a Config,
+    /// The providers.
+    pub registry: &'a Registry,
+    /// What functions know about their surroundings.
+    pub functions: &'a FunctionContext<'a>,
+    /// The name of the workspace.
+    pub workspace: &'a str,
+    /// Root variables, converted: the same as for the plan.
+    pub variables: BTreeMap<Arc<str>, Value>,
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// Where the state is written.
+    pub store: &'a mut dyn StateStore,
+    /// Set when somebody wants to stop: what is under way ends, nothing else starts.
+    pub stop: &'a AtomicBool,
+    /// How many operations at once.
+    pub parallelism: usize,
+    /// Who is told.
+    pub ui: &'a dyn Ui,
+}
+
+/// What came of an apply.
+pub struct Applied {
+    /// The state afterwards.
+    pub state: State,
+    /// What was done.
+    pub counts: Counts,
+    /// What was planned and not started, because somebody wanted to stop or something before it failed.
+    pub left: usize,
+    /// Why the state could not be written at the end, if it could not.
+    pub unwritten: Option<String>,
+    /// Errors and warnings.
+    pub problems: Diagnostics,
+}
+
+pub(crate) struct Applier<'a> {
+    pub world: World<'a>,
+    pub graph: Graph,
+    pub registry: &'a Registry,
+    pub plan: &'a Plan,
+    pub book: Book<'a>,
+    pub ui: &'a dyn Ui,
+    pub stop: &'a AtomicBool,
+    pub providers: RefCell<HashMap<ProviderConfig, Arc<dyn Configured>>>,
+    /// Keys of objects that a replacement has deposed, by the change's number.
+    pub deposed: RefCell<HashMap<usize, String>>,
+    pub counts: RefCell<Counts>,
+    pub done: Cell<usize>,
+    pub limit: tokio::sync::Semaphore,
+}
+
+/// Does what a plan says.
+pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
+    let ApplyInputs { config, registry, functions, workspace, variables, plan, store, stop, parallelism, ui } = inputs;
+    let extra: BTreeSet<ProviderConfig> = plan.changes.iter().map(|c| c.provider.clone()).collect();
+    let (graph, problems) = Graph::build(config, registry, &extra);
+    let mut world = World::new(config, functions, workspace, variables, Box::new(|_| infra_value::Type::Dynamic));
+    world.applying = true;
+    world.report(problems);
+    let applier = Applier {
+        world,
+        graph,
+        registry,
+        plan,
+        book: Book::new(plan.prior_state.clone(), store),
+        ui,
+        stop,
+        providers: RefCell::default(),
+        deposed: RefCell::default(),
+        counts: RefCell::default(),
+        done: Cell::new(0),
+        limit: tokio::sync::Semaphore::new(parallelism.max(1)),
+    };
+    applier.run().await;
+    applier.finish()
+}
+
+impl Applier<'_> {
+    async fn run(&self) {
+        let wanted = self.wanted();
+        self.note_unchanged();
+        let steps = steps::of_plan(self.plan, &self.graph, &wanted);
+        walk(&steps.before, |i| {
+            let step = steps.steps[i];
+            async move {
+                let good = match step {
+                    Step::Start(node) => self.start(node).await,
+                    Step::End(_) => true,
+                    Step::Make(change) => self.limited(self.make(change)).await,
+                    Step::Destroy(change) => self.limited(self.destroy(change)).await,
+                };
+                if good { Visited::Done } else { Visited::Failed }
+            }
+        })
+        .await;
+    }
+
+    /// Runs an operation when there is room, unless nothing is to be started any more.
+    async fn limited(&self, operation: impl Future<Output = bool>) -> bool {
+        let _permit = self.limit.acquire().await;
+        if self.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        let good = operation.await;
+        self.done.set(self.done.get() + 1);
+        good
+    }
+
+    fn wanted(&self) -> BTreeSet<usize> {
+        let all = 0..self.graph.nodes.len();
+        if self.plan.mode == PlanMode::Destroy {
+            let used = |i: &usize| match &self.graph.nodes[*i] {
+                Node::Provider(p) => self.plan.changes.iter().any(|c| c.provider == *p),
+                _ => false,
+            };
+            return targets::with_dependencies(&self.graph, all.filter(used));
+        }
+        if self.plan.targets.is_empty() {
+            return all.collect();
+        }
+        targets::wanted(&self.graph, &self.plan.targets, &self.plan.prior_state, false)
+    }
+
+    /// What stays as it is gets the dependencies that it has now.
+    fn note_unchanged(&self) {
+        self.book.note(|state| {
+            for change in self.plan.changes.iter().filter(|c| c.action == Action::NoOp && c.deposed.is_none()) {
+                if state.current(&change.address).is_some() {
+                    let slot = state.slot_mut(&change.address, &change.provider);
+                    if let Some(object) = &mut slot.current {
+                        object.dependencies.clone_from(&change.dependencies);
+                        object.create_before_destroy = change.create_before_destroy;
+                    }
+                }
+                if change.importing.is_some() {
+                    self.counts.borrow_mut().import += 1;
+                }
+            }
+        });
+    }
+
+    /// Evaluates a node of the graph once what it depends on has its values.
+    async fn start(&self, node: usize) -> bool {
+        match &self.graph.nodes[node] {
+            Node::Module(path) => expand_module(&self.world, path),
+            Node::Provider(provider) => self.start_provider(provider).await,
+            Node::Resource(path, resource) => {
+                let Some(block) = self.world.config.module(path).and_then(|m| m.resource(resource)) else { return true };
+                let modules = self.world.modules.borrow().instances.get(path).cloned().unwrap_or_default();
+                let mut good = true;
+                for module in modules {
+                    let scope = self.world.scope(&module, None);
+                    let expanded = expand(block.count.as_ref(), block.for_each.as_ref(), &scope);
+                    let Some((shape, repetitions)) = self.world.told(expanded) else {
+                        good = false;
+                        continue;
+                    };
+                    let keys: Vec<InstanceKey> = repetitions.keys().cloned().collect();
+                    self.world.expand(&module, resource, shape, repetitions);
+                    for key in keys {
+                        let address = ResourceInstance { module: module.clone(), resource: resource.clone(), key };
+                        self.set_unchanged_value(&address);
+                    }
+                }
+                good
+            }
+        }
+    }
+
+    async fn start_provider(&self, provider: &ProviderConfig) -> bool {
+        let used = self.plan.changes.iter().any(|c| {
+            c.provider == *provider && !matches!(c.action, Action::NoOp | Action::Forget)
+        });
+        if !used || self.registry.get(&provider.source).is_none() {
+            return true;
+        }
+        match configure(&self.world, self.registry, provider).await {
+            Some(configured) => {
+                self.providers.borrow_mut().insert(provider.clone(), configured);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The value of an instance that nothing is done with, or of a data source that has been read.
+    fn set_unchanged_value(&self, address: &ResourceInstance) {
+        let change = self.plan.changes.iter().find(|c| c.address == *address && c.deposed.is_none());
+        let value = match change {
+            Some(change) if change.action == Action::NoOp => Some(change.after.clone()),
+            Some(change) if change.action == Action::Read => self.value_in_state(address, true),
+            Some(_) => None,
+            None => self.value_in_state(address, address.resource.mode == ResourceMode::Data),
+        };
+        let pending = change.is_some_and(|c| c.action == Action::Read);
+        if let Some(value) = value.filter(|_| !pending) {
+            self.world.set_value(&address.module, &address.resource, &address.key, value);
+        }
+    }
+
+    fn value_in_state(&self, address: &ResourceInstance, data: bool) -> Option<Value> {
+        let resource = self.plan.prior_state.resources.get(&(address.module.clone(), address.resource.clone()))?;
+        let object = resource.instances.get(&address.key)?.current.as_ref()?;
+        let known = self.registry.get(&resource.provider.source)?;
+        let ty = &*address.resource.ty;
+        let schema = if data { known.data_schema(ty)? } else { known.resource_schema(ty)? };
+        let value = match data {
+            true => {
+                let json = serde_json::Value::Object(object.attributes.clone());
+                infra_value::value_from_json(&json, &schema.block.ty()).ok()?
+            }
+            false => codec::decode(&**known, ty, object).ok()?,
+        };
+        let found = codec::marks_of(schema, object, &value);
+        Some(marks::put(&value, &found))
+    }
+
+    /// The provider of a change, ready for calls.
+    pub(crate) fn provider_of(&self, change: usize) -> Option<Arc<dyn Configured>> {
+        self.providers.borrow().get(&self.plan.changes[change].provider).cloned()
+    }
+
+    pub(crate) fn internal(&self, address: &ResourceInstance, what: &str) -> bool {
+        self.world.report([Diagnostic::error(
+            format!("{address} could not be applied"),
+            format!("{what} This is a defect of infra: please report it. Everything done so far is in the state."),
+        )]);
+        false
+    }
+}

@@ -1,0 +1,149 @@
+//! The steps of an apply and what each waits for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::graph::{Graph, Node};
+use crate::plan::{Action, Plan};
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A node of the graph can be evaluated: its dependencies have their values.
+    Start(usize),
+    /// All instances of a node have their values.
+    End(usize),
+    /// A change's object is created, updated, read or forgotten.
+    Make(usize),
+    /// A change's object (or the one that it replaces) is deleted.
+    Destroy(usize),
+}
+
+/// The steps, and for each the numbers of those before it.
+pub(crate) struct Steps {
+    pub steps: Vec<Step>,
+    pub before: Vec<BTreeSet<usize>>,
+}
+
+/// The steps of a plan. `wanted` are the nodes that are evaluated.
+pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> Steps {
+    let mut builder = Builder { steps: Vec::new(), before: Vec::new(), make: HashMap::new(), destroy: HashMap::new() };
+    let starts: BTreeMap<usize, usize> = wanted.iter().map(|n| (*n, builder.add(Step::Start(*n)))).collect();
+    let ends: BTreeMap<usize, usize> = wanted.iter().map(|n| (*n, builder.add(Step::End(*n)))).collect();
+    for node in wanted {
+        builder.edge(starts[node], ends[node]);
+        for d in &graph.dependencies[*node] {
+            if let Some(end) = ends.get(d) {
+                builder.edge(*end, starts[node]);
+            }
+        }
+    }
+    for (i, change) in plan.changes.iter().enumerate() {
+        if !matches!(change.action, Action::NoOp | Action::Delete) {
+            let step = builder.add(Step::Make(i));
+            builder.make.insert(i, step);
+        }
+        if change.action == Action::Delete || change.action.is_replace() {
+            let step = builder.add(Step::Destroy(i));
+            builder.destroy.insert(i, step);
+        }
+    }
+    let node_of = |i: usize| graph.resource(&plan.changes[i].address.module.path(), &plan.changes[i].address.resource);
+    let makes: Vec<(usize, usize)> = builder.make.iter().map(|(i, s)| (*i, *s)).collect();
+    for &(i, step) in &makes {
+        if let Some(node) = node_of(i).filter(|n| starts.contains_key(n)) {
+            builder.edge(starts[&node], step);
+            builder.edge(step, ends[&node]);
+        }
+        if plan.changes[i].action == Action::DeleteThenCreate {
+            builder.edge(builder.destroy[&i], step);
+        }
+        if plan.changes[i].action == Action::CreateThenDelete {
+            builder.edge(step, builder.destroy[&i]);
+        }
+    }
+    let mut by_address: HashMap<String, Vec<usize>> = HashMap::new();
+    for i in builder.destroy.keys() {
+        by_address.entry(plan.changes[*i].address.config_address()).or_default().push(*i);
+    }
+    let destroys: Vec<(usize, usize)> = builder.destroy.iter().map(|(i, s)| (*i, *s)).collect();
+    for &(i, step) in &destroys {
+        let provider = graph.find(&Node::Provider(plan.changes[i].provider.clone()));
+        if let Some(end) = provider.and_then(|n| ends.get(&n)) {
+            builder.edge(*end, step);
+        }
+        // What depends on an object goes before it.
+        for needed in stored_dependencies(plan, i).iter().flat_map(|d| by_address.get(d)).flatten() {
+            if *needed != i {
+                builder.soft_edge(step, builder.destroy[needed]);
+            }
+        }
+    }
+    // What used an object stops using it before it goes; what it is replaced by is used before the old one goes.
+    for &(user, made) in &makes {
+        for needed in stored_dependencies(plan, user).iter().flat_map(|d| by_address.get(d)).flatten() {
+            let change = &plan.changes[*needed];
+            if *needed != user && change.action != Action::DeleteThenCreate {
+                builder.soft_edge(made, builder.destroy[needed]);
+            }
+        }
+        let Some(node) = node_of(user) else { continue };
+        let ancestors = graph.ancestors(node);
+        for &(i, gone) in &destroys {
+            let replaced_first = plan.changes[i].action == Action::CreateThenDelete;
+            if i != user && replaced_first && node_of(i).is_some_and(|n| ancestors.contains(&n)) {
+                builder.soft_edge(made, gone);
+            }
+        }
+    }
+    Steps { steps: builder.steps, before: builder.before }
+}
+
+/// What the object that a change is about depended on when it was last written.
+fn stored_dependencies(plan: &Plan, change: usize) -> Vec<String> {
+    let change = &plan.changes[change];
+    let slot = plan.prior_state.slot(&change.address);
+    let object = slot.and_then(|slot| match &change.deposed {
+        Some(key) => slot.deposed.get(key),
+        None => slot.current.as_ref(),
+    });
+    object.map(|o| o.dependencies.clone()).unwrap_or_default()
+}
+
+struct Builder {
+    steps: Vec<Step>,
+    before: Vec<BTreeSet<usize>>,
+    make: HashMap<usize, usize>,
+    destroy: HashMap<usize, usize>,
+}
+
+impl Builder {
+    fn add(&mut self, step: Step) -> usize {
+        self.steps.push(step);
+        self.before.push(BTreeSet::new());
+        self.steps.len() - 1
+    }
+
+    fn edge(&mut self, first: usize, then: usize) {
+        self.before[then].insert(first);
+    }
+
+    /// An order that is kept where nothing stronger asks for the opposite.
+    fn soft_edge(&mut self, first: usize, then: usize) {
+        if first != then && !self.before[then].contains(&first) && !self.is_before(then, first) {
+            self.edge(first, then);
+        }
+    }
+
+    /// Whether a step comes before another one by the edges so far.
+    fn is_before(&self, first: usize, then: usize) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![then];
+        while let Some(step) = open.pop() {
+            if step == first {
+                return true;
+            }
+            open.extend(self.before[step].iter().filter(|s| seen.insert(**s)));
+        }
+        false
+    }
+}

@@ -1,0 +1,197 @@
+//! `moved` blocks, and the moves that a change of `count` implies.
+
+use std::collections::BTreeMap;
+
+use infra_address::{InstanceKey, ModuleInstance, ModulePath, ResourceInstance, ResourceMode, Target};
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_lang::config::{Config, Moved as Block};
+use infra_state::State;
+
+/// A state with its objects at their new addresses.
+pub(crate) struct Moved {
+    pub state: State,
+    /// Where each moved instance came from, by its address now.
+    pub previous: BTreeMap<ResourceInstance, ResourceInstance>,
+    /// Moves that could not be made because the new address is taken: from, to.
+    blocked: Vec<(ResourceInstance, ResourceInstance)>,
+    pub problems: Diagnostics,
+}
+
+impl Moved {
+    /// The warning about moves that could not be made.
+    pub fn blocked_warning(&self) -> Option<Diagnostic> {
+        if self.blocked.is_empty() {
+            return None;
+        }
+        let lines: Vec<String> = self.blocked.iter().map(|(from, to)| format!("  - {from} could not move to {to}")).collect();
+        Some(Diagnostic::warning(
+            "Unresolved resource instance address changes",
+            format!(
+                "Objects could not be moved to their new addresses, because there are other objects already:\n{}\n\nThe plan \
+                 destroys the objects that could not be moved. If that is not meant, take the object at the new address out \
+                 of the state first (infra state rm).",
+                lines.join("\n")
+            ),
+        ))
+    }
+}
+
+/// One move, for objects in any instance of the module that declares it.
+struct Statement {
+    module: ModulePath,
+    from: Target,
+    to: Target,
+}
+
+/// Makes every move that the configuration asks for.
+pub(crate) fn apply(config: &Config, state: &State) -> Moved {
+    let statements: Vec<Statement> = config
+        .modules()
+        .into_iter()
+        .flat_map(|module| module.moved.iter().map(|block| statement(&module.path, block)))
+        .collect();
+    let mut moved =
+        Moved { state: state.clone(), previous: BTreeMap::new(), blocked: Vec::new(), problems: Diagnostics::new() };
+    let addresses: Vec<ResourceInstance> = state
+        .instances()
+        .map(|(address, _, _)| address)
+        .filter(|a| a.resource.mode == ResourceMode::Managed)
+        .collect();
+    for from in &addresses {
+        let explicit = follow(&statements, from);
+        let to = match explicit == *from {
+            true if touches(&statements, from) => continue,
+            true => implied(config, from),
+            false => explicit,
+        };
+        if to == *from {
+            continue;
+        }
+        // A taken address is free if what is there moves away itself.
+        let taken = moved.state.slot(&to).is_some() && follow(&statements, &to) == to;
+        if taken {
+            if !matches!(implied_only(&statements, from), Some(true)) {
+                moved.blocked.push((from.clone(), to));
+            }
+            continue;
+        }
+        moved.previous.insert(to, from.clone());
+    }
+    let mut taken = Vec::new();
+    for (to, from) in &moved.previous {
+        if let Some((provider, slot)) = moved.state.remove(from) {
+            taken.push((to.clone(), provider, slot));
+        }
+    }
+    for (to, provider, slot) in taken {
+        *moved.state.slot_mut(&to, &provider) = slot;
+    }
+    moved
+}
+
+fn implied_only(statements: &[Statement], from: &ResourceInstance) -> Option<bool> {
+    Some(!touches(statements, from))
+}
+
+fn statement(module: &ModulePath, block: &Block) -> Statement {
+    Statement { module: module.clone(), from: block.from.target.clone(), to: block.to.target.clone() }
+}
+
+/// Where an address ends when every statement has been followed, each at most once.
+fn follow(statements: &[Statement], from: &ResourceInstance) -> ResourceInstance {
+    let mut address = from.clone();
+    let mut used = vec![false; statements.len()];
+    loop {
+        let next = statements
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !used[*i])
+            .find_map(|(i, statement)| Some((i, statement.apply(&address)?)));
+        let Some((i, moved)) = next else { return address };
+        used[i] = true;
+        address = moved;
+    }
+}
+
+/// Whether a statement speaks of this resource.
+fn touches(statements: &[Statement], address: &ResourceInstance) -> bool {
+    statements.iter().any(|s| {
+        [&s.from, &s.to].into_iter().any(|end| match end {
+            Target::Resource(r) => {
+                r.resource == address.resource
+                    && address.module.path().0
+                        == [&s.module.0[..], &r.module.path().0[..]].concat()
+            }
+            Target::Module(_) => false,
+        })
+    })
+}
+
+impl Statement {
+    fn apply(&self, address: &ResourceInstance) -> Option<ResourceInstance> {
+        let depth = self.module.0.len();
+        let inside = address.module.path().0.starts_with(&self.module.0);
+        if !inside {
+            return None;
+        }
+        let (outer, inner) = address.module.0.split_at(depth);
+        let join = |module: &[(std::sync::Arc<str>, InstanceKey)]| {
+            ModuleInstance(outer.iter().chain(module).cloned().collect())
+        };
+        match (&self.from, &self.to) {
+            (Target::Resource(from), Target::Resource(to)) => {
+                if from.module.0 != inner || from.resource != address.resource {
+                    return None;
+                }
+                let whole = from.key == InstanceKey::None && to.key == InstanceKey::None;
+                if !whole && from.key != address.key {
+                    return None;
+                }
+                let key = if whole { address.key.clone() } else { to.key.clone() };
+                Some(ResourceInstance { module: join(&to.module.0), resource: to.resource.clone(), key })
+            }
+            (Target::Module(from), Target::Module(to)) => {
+                let steps = from.0.len();
+                if inner.len() < steps {
+                    return None;
+                }
+                let (called, rest) = inner.split_at(steps);
+                let (Some((last_from, before)), Some((last_to, to_before))) = (from.0.split_last(), to.0.split_last())
+                else {
+                    return None;
+                };
+                let (last, called_before) = called.split_last()?;
+                if called_before != before || last.0 != last_from.0 {
+                    return None;
+                }
+                let whole = last_from.1 == InstanceKey::None && last_to.1 == InstanceKey::None;
+                if !whole && last.1 != last_from.1 {
+                    return None;
+                }
+                let key = if whole { last.1.clone() } else { last_to.1.clone() };
+                let mut module = to_before.to_vec();
+                module.push((last_to.0.clone(), key));
+                module.extend_from_slice(rest);
+                Some(ResourceInstance {
+                    module: join(&module),
+                    resource: address.resource.clone(),
+                    key: address.key.clone(),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `a.b` becomes `a.b[0]` when the block gets `count`, and the other way round.
+fn implied(config: &Config, from: &ResourceInstance) -> ResourceInstance {
+    let block = config.module(&from.module.path()).and_then(|m| m.resource(&from.resource));
+    let counted = block.is_some_and(|b| b.count.is_some());
+    let single = block.is_some_and(|b| b.count.is_none() && b.for_each.is_none());
+    let key = match &from.key {
+        InstanceKey::None if counted => InstanceKey::Int(0),
+        InstanceKey::Int(0) if single => InstanceKey::None,
+        key => key.clone(),
+    };
+    ResourceInstance { key, ..from.clone() }
+}

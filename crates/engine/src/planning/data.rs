@@ -1,0 +1,138 @@
+//! Data sources: read while planning, or put off to the apply.
+
+use std::time::Instant;
+
+use infra_address::ResourceInstance;
+use infra_diag::{Diagnostic, Severity};
+use infra_lang::eval::decode_body;
+use infra_provider::plan as rules;
+use infra_provider::{Private, Problem, Provider};
+use infra_value::Value;
+
+use super::Planner;
+use super::providers::instance_diagnostics;
+use super::resource::Site;
+use crate::conditions::resource_rules;
+use crate::expand::Repetition;
+use crate::marks;
+use crate::plan::{Action, PlanMode, Reason, ResourceChange};
+use crate::ui::Event;
+
+impl<'a> Planner<'a> {
+    /// Reads one data source, or plans to. False after its errors have been told.
+    pub(super) async fn data(
+        &self,
+        site: &Site<'a>,
+        provider: &'a dyn Provider,
+        address: &ResourceInstance,
+        repetition: Repetition,
+    ) -> bool {
+        let world = &self.world;
+        let Some(schema) = provider.data_schema(&address.resource.ty) else { return false };
+        let configured = self.providers.borrow().get(&site.provider).cloned();
+        let Some(configured) = configured else { return false };
+        let nested = site.block.check.is_some();
+        let severity = if self.recording.get() { Severity::Error } else { Severity::Warning };
+        let scope = world.scope(&address.module, Some(repetition.clone()));
+        let lifecycle = &site.block.lifecycle;
+        if !resource_rules(address, &lifecycle.preconditions, "Resource precondition failed", severity)
+            .check(world, &scope)
+        {
+            return false;
+        }
+        let (config, problems) = decode_body(&site.block.body, &schema.block, &scope, &[]);
+        let failed = problems.has_errors();
+        world.report(problems.into_iter().map(|p| p.within(context(site))));
+        if failed {
+            return false;
+        }
+        let (config, config_marks) = marks::take(&config);
+        let problems = provider.validate_data(&address.resource.ty, &config);
+        let invalid = problems.iter().any(Problem::is_error);
+        world.report(instance_diagnostics(problems, address, Some(site.block), &schema.block));
+        if invalid {
+            return false;
+        }
+        let reason = match () {
+            () if !config.is_wholly_known() => Some(Reason::ReadBecauseConfigUnknown),
+            () if self.waits(site.node) => Some(Reason::ReadBecauseDependencyPending),
+            () => None,
+        };
+        let value = match reason {
+            Some(_) => {
+                let later = rules::proposed_unknown(&schema.block, &config);
+                if self.options.mode == PlanMode::RefreshOnly { Value::null(schema.block.ty()) } else { later }
+            }
+            None => {
+                self.ui.event(Event::ReadStart { address });
+                let started = Instant::now();
+                let read = {
+                    let _permit = self.limit.acquire().await;
+                    configured.read_data(&address.resource.ty, &config).await
+                };
+                match read {
+                    Ok(value) => {
+                        let id = value.get("id").and_then(Value::as_str).unwrap_or_default();
+                        self.ui.event(Event::ReadDone { address, id, elapsed: started.elapsed() });
+                        value
+                    }
+                    Err(problems) => {
+                        let diagnostics = instance_diagnostics(problems, address, Some(site.block), &schema.block);
+                        world.report(diagnostics.into_iter().map(|d| match nested {
+                            true => Diagnostic { severity: Severity::Warning, ..d },
+                            false => d,
+                        }));
+                        if !nested {
+                            return false;
+                        }
+                        Value::unknown(schema.block.ty())
+                    }
+                }
+            }
+        };
+        let schema_marks = marks::of_schema(&schema.block, &value);
+        let all: Vec<_> = config_marks.into_iter().chain(schema_marks).collect();
+        let value = marks::put(&value, &all);
+        world.set_value(&address.module, &address.resource, &address.key, value.clone());
+        let reason = reason.or((nested && self.options.mode == PlanMode::Normal).then_some(Reason::ReadBecauseCheckNested));
+        match reason {
+            Some(reason) if self.options.mode != PlanMode::RefreshOnly => self.record(ResourceChange {
+                address: address.clone(),
+                deposed: None,
+                previous_address: None,
+                provider: site.provider.clone(),
+                action: Action::Read,
+                reason: Some(reason),
+                before: Value::null(schema.block.ty()),
+                after: if reason == Reason::ReadBecauseCheckNested {
+                    marks::put(&rules::proposed_unknown(&schema.block, &config), &all)
+                } else {
+                    value.clone()
+                },
+                replace_paths: Vec::new(),
+                importing: None,
+                generated_config: None,
+                private: Private::default(),
+                create_before_destroy: false,
+                dependencies: Vec::new(),
+            }),
+            _ if value.is_known() && !value.is_null() => {
+                let object = crate::codec::encode(schema, &value, &Private::default(), Vec::new());
+                self.prior.borrow_mut().set_current(address, &site.provider, Some(object));
+            }
+            _ => {}
+        }
+        let scope = world.scope(&address.module, Some(repetition)).with_self(value);
+        resource_rules(address, &lifecycle.postconditions, "Resource postcondition failed", severity)
+            .check(world, &scope)
+    }
+
+    /// Whether a managed resource that a data source waits for is going to change.
+    fn waits(&self, node: usize) -> bool {
+        self.recording.get() && !self.graph.waits_for_changes_of[node].is_disjoint(&self.changing.borrow())
+    }
+}
+
+fn context(site: &Site<'_>) -> String {
+    format!("data \"{}\" \"{}\"", site.block.address.ty, site.block.address.name)
+}

@@ -1,0 +1,306 @@
+//! From configuration, state and cloud to a plan.
+
+mod checks;
+mod data;
+mod drift;
+mod managed;
+mod orphans;
+mod outputs;
+mod providers;
+mod relevant;
+mod resource;
+
+pub(crate) use checks::evaluate as evaluate_checks;
+pub(crate) use orphans::removed_block;
+pub(crate) use providers::{configure, instance_diagnostics};
+pub(crate) use resource::expand_module;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use infra_address::{ProviderConfig, ResourceInstance, ResourceMode, Target};
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_lang::config::Config;
+use infra_lang::functions::FunctionContext;
+use infra_provider::Configured;
+use infra_state::State;
+use infra_value::Value;
+
+use crate::graph::{Graph, Node};
+use crate::moves;
+use crate::plan::{GivenVariable, Plan, PlanMode, ResourceChange};
+use crate::registry::Registry;
+use crate::targets;
+use crate::ui::Ui;
+use crate::walk::{Visited, walk};
+use crate::world::World;
+
+/// What a plan is made of.
+pub struct PlanInputs<'a> {
+    /// The configuration, without errors.
+    pub config: &'a Config,
+    /// The providers.
+    pub registry: &'a Registry,
+    /// What functions know about their surroundings.
+    pub functions: &'a FunctionContext<'a>,
+    /// The name of the workspace.
+    pub workspace: &'a str,
+    /// Root variables as they were given.
+    pub given: BTreeMap<Arc<str>, GivenVariable>,
+    /// Root variables, converted.
+    pub variables: BTreeMap<Arc<str>, Value>,
+    /// The state as it was read.
+    pub state: State,
+    /// See [`PlanOptions`].
+    pub options: PlanOptions,
+    /// Who is told.
+    pub ui: &'a dyn Ui,
+}
+
+/// What kind of plan, and of what.
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    /// What is wanted.
+    pub mode: PlanMode,
+    /// Whether objects are read again.
+    pub refresh: bool,
+    /// `-target`: only these, and what they depend on.
+    pub targets: Vec<Target>,
+    /// `-replace`: these are replaced in any case.
+    pub replace: Vec<ResourceInstance>,
+    /// How many calls to providers at once.
+    pub parallelism: usize,
+}
+
+impl Default for PlanOptions {
+    fn default() -> PlanOptions {
+        PlanOptions {
+            mode: PlanMode::Normal,
+            refresh: true,
+            targets: Vec::new(),
+            replace: Vec::new(),
+            parallelism: 10,
+        }
+    }
+}
+
+/// An object in the state: an instance, and the key of a deposed object.
+pub(crate) type ObjectId = (ResourceInstance, Option<String>);
+
+/// An object before and after the refresh.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// As the state has it, brought to the present schema; with marks.
+    pub stored: Value,
+    /// As it is now, with marks; `None` if it is gone.
+    pub now: Option<Value>,
+}
+
+pub(crate) struct Planner<'a> {
+    pub world: World<'a>,
+    pub graph: Graph,
+    pub registry: &'a Registry,
+    pub options: &'a PlanOptions,
+    pub ui: &'a dyn Ui,
+    /// The state with moves made, as it was stored.
+    pub stored: State,
+    /// The state with moves made, refreshed.
+    pub prior: RefCell<State>,
+    pub moves: moves::Moved,
+    pub providers: RefCell<HashMap<ProviderConfig, Arc<dyn Configured>>>,
+    pub known: RefCell<HashMap<ObjectId, Known>>,
+    pub changes: RefCell<Vec<ResourceChange>>,
+    /// Instances that are configured, or whose block could not be worked out.
+    pub spoken_for: RefCell<HashSet<ResourceInstance>>,
+    /// Blocks with an instance that changes.
+    pub changing: RefCell<BTreeSet<usize>>,
+    /// Blocks whose instances are not known because of an error.
+    pub failed: RefCell<BTreeSet<usize>>,
+    pub imports: RefCell<BTreeMap<ResourceInstance, String>>,
+    pub limit: tokio::sync::Semaphore,
+    /// False while a destroy plan only looks at what there is.
+    pub recording: Cell<bool>,
+}
+
+/// Makes a plan. With errors it holds what could be planned all the same, and is marked so.
+pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
+    let PlanInputs { config, registry, functions, workspace, given, variables, state, options, ui } = inputs;
+    let extra: BTreeSet<ProviderConfig> = state.instances().map(|(_, provider, _)| provider.clone()).collect();
+    let (graph, graph_problems) = Graph::build(config, registry, &extra);
+    let moved = moves::apply(config, &state);
+    let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
+    let world = World::new(config, functions, workspace, variables, Box::new(unknown));
+    world.report(graph_problems);
+    world.report(moved.problems.clone());
+    world.report(targets::check_moves(&options.targets, &moved));
+    let stored = moved.state.clone();
+    let planner = Planner {
+        prior: RefCell::new(without_data(&stored)),
+        stored,
+        moves: moved,
+        world,
+        graph,
+        registry,
+        options: &options,
+        ui,
+        providers: RefCell::default(),
+        known: RefCell::default(),
+        changes: RefCell::default(),
+        spoken_for: RefCell::default(),
+        changing: RefCell::default(),
+        failed: RefCell::default(),
+        imports: RefCell::default(),
+        limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
+        recording: Cell::new(options.mode != PlanMode::Destroy),
+    };
+    let checks_before = state.check_results.clone();
+    if !planner.world.has_errors() {
+        planner.run().await;
+    }
+    planner.finish(&state, given, checks_before)
+}
+
+fn without_data(state: &State) -> State {
+    let mut managed = state.clone();
+    managed.resources.retain(|(_, resource), _| resource.mode == ResourceMode::Managed);
+    managed
+}
+
+impl Planner<'_> {
+    async fn run(&self) {
+        let wanted = self.wanted();
+        let dependencies: Vec<BTreeSet<usize>> = self
+            .graph
+            .dependencies
+            .iter()
+            .enumerate()
+            .map(|(i, needs)| if wanted.contains(&i) { needs & &wanted } else { BTreeSet::new() })
+            .collect();
+        self.read_imports();
+        let left_out = walk(&dependencies, |i| {
+            let visit = wanted.contains(&i);
+            async move { if visit { self.visit(i).await } else { Visited::Done } }
+        })
+        .await;
+        self.failed.borrow_mut().extend(left_out);
+        self.plan_orphans(&wanted).await;
+        self.plan_outputs(&wanted);
+        self.check_everything(&wanted);
+        self.unused_requests();
+    }
+
+    /// The nodes that are looked at: all of them, or those that the targets need; to destroy without refreshing, only
+    /// what providers need.
+    fn wanted(&self) -> BTreeSet<usize> {
+        let all = 0..self.graph.nodes.len();
+        if self.options.mode == PlanMode::Destroy && !self.options.refresh {
+            let providers = all.filter(|i| matches!(self.graph.nodes[*i], Node::Provider(_)));
+            return targets::with_dependencies(&self.graph, providers);
+        }
+        if self.options.targets.is_empty() {
+            return all.collect();
+        }
+        targets::wanted(&self.graph, &self.options.targets, &self.stored, self.options.mode == PlanMode::Destroy)
+    }
+
+    async fn visit(&self, node: usize) -> Visited {
+        let done = match &self.graph.nodes[node] {
+            Node::Provider(provider) => self.visit_provider(provider).await,
+            Node::Module(path) => self.visit_module(path),
+            Node::Resource(path, resource) => self.visit_resource(node, path, resource).await,
+        };
+        match done {
+            true => Visited::Done,
+            false => {
+                self.failed.borrow_mut().insert(node);
+                Visited::Failed
+            }
+        }
+    }
+
+    /// Adds a change to the plan.
+    pub(crate) fn record(&self, change: ResourceChange) {
+        if self.recording.get() {
+            self.changes.borrow_mut().push(change);
+        }
+    }
+
+    /// Warns about `-replace` options that name nothing.
+    fn unused_requests(&self) {
+        for address in &self.options.replace {
+            let spoken_for = self.spoken_for.borrow();
+            let without_key = |a: &ResourceInstance| {
+                a.module == address.module && a.resource == address.resource && a.key != address.key
+            };
+            if spoken_for.contains(address) || address.key != infra_address::InstanceKey::None {
+                continue;
+            }
+            let mut others: Vec<String> =
+                spoken_for.iter().filter(|a| without_key(a)).map(|a| format!("  -replace='{a}'")).collect();
+            if !others.is_empty() {
+                others.sort();
+                self.world.report([Diagnostic::warning(
+                    "Incompletely-matched force-replace resource instance",
+                    format!(
+                        "-replace={address} names a resource with several instances, and an instance has to be named:\n\n{}",
+                        others.join("\n")
+                    ),
+                )]);
+            }
+        }
+    }
+
+    fn finish(
+        self,
+        state: &State,
+        given: BTreeMap<Arc<str>, GivenVariable>,
+        checks_before: serde_json::Value,
+    ) -> (Plan, Diagnostics) {
+        let errored = self.world.has_errors();
+        let outputs = self.output_changes();
+        let drift = self.drift();
+        let mut changes = self.changes.take();
+        changes.sort_by(|a, b| crate::order::changes(a, b));
+        if !errored {
+            self.world.report(self.moves.blocked_warning());
+        }
+        if !self.options.targets.is_empty() {
+            self.world.report([Diagnostic::warning(
+                "Resource targeting is in effect",
+                "This plan is made with -target, so it may leave out changes that the configuration asks for. -target is \
+                 meant for exceptional situations, such as recovering from mistakes.",
+            )]);
+        }
+        let relevant_attributes = self.relevant_attributes(&changes, &outputs);
+        let mut prior_state = self.prior.take();
+        prior_state.serial = state.serial;
+        prior_state.check_results = checks_before;
+        self.put_known_outputs(&mut prior_state, &outputs);
+        let any_change = changes.iter().any(ResourceChange::is_visible)
+            || outputs.values().any(|o| o.action != crate::plan::Action::NoOp);
+        let refreshed = self.options.mode == PlanMode::RefreshOnly && !drift.is_empty();
+        let plan = Plan {
+            mode: self.options.mode,
+            variables: given,
+            changes,
+            drift,
+            outputs,
+            prior_state,
+            checks: self.world.conditions.borrow().to_list(),
+            relevant_attributes,
+            targets: self.options.targets.clone(),
+            timestamp: timestamp(self.world.functions),
+            applyable: !errored && (any_change || refreshed),
+            complete: !errored && self.options.targets.is_empty(),
+            errored,
+        };
+        (plan, self.world.take_problems())
+    }
+}
+
+fn timestamp(functions: &FunctionContext<'_>) -> String {
+    let now = functions.plan_timestamp.unwrap_or_else(|| (functions.now)());
+    let now = jiff::Timestamp::try_from(now).unwrap_or_default();
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

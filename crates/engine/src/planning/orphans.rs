@@ -1,0 +1,275 @@
+//! Objects that the state has and the configuration does not: what is destroyed, and why, and what is only forgotten.
+
+use std::collections::BTreeSet;
+
+use infra_address::{InstanceKey, ResourceInstance, ResourceMode, Target};
+use infra_diag::Diagnostic;
+use infra_lang::config::{Config, Removed};
+use infra_provider::Private;
+use infra_state::Instance;
+use infra_value::{Type, Value};
+
+use super::Planner;
+use super::managed::prevented;
+use super::resource::Site;
+use crate::graph::Node;
+use crate::imports;
+use crate::plan::{Action, PlanMode, Reason, ResourceChange};
+
+impl<'a> Planner<'a> {
+    pub(super) fn read_imports(&self) {
+        if self.options.mode == PlanMode::Normal {
+            let wanted = imports::wanted(&self.world);
+            self.imports.borrow_mut().extend(wanted);
+        }
+    }
+
+    /// Whether an instance is among the targets, or needed by one. A block that is named by its instances' keys only is
+    /// planned for these.
+    pub(super) fn is_targeted(&self, node: usize, address: &ResourceInstance) -> bool {
+        let targets = &self.options.targets;
+        if targets.is_empty() {
+            return true;
+        }
+        let Node::Resource(module, resource) = &self.graph.nodes[node] else { return true };
+        let naming: Vec<&Target> =
+            targets.iter().filter(|t| crate::targets::names_block(t, module, resource)).collect();
+        naming.is_empty() || naming.iter().any(|t| t.contains(address)) || self.is_needed(node)
+    }
+
+    /// Whether another targeted block depends on this one.
+    fn is_needed(&self, node: usize) -> bool {
+        let wanted = |i: usize| match &self.graph.nodes[i] {
+            Node::Resource(m, r) => self.options.targets.iter().any(|t| crate::targets::names_block(t, m, r)),
+            _ => false,
+        };
+        (0..self.graph.nodes.len()).any(|i| i != node && wanted(i) && self.graph.ancestors(i).contains(&node))
+    }
+
+    /// Whether an object in the state takes part at all.
+    pub(super) fn is_object_targeted(&self, address: &ResourceInstance) -> bool {
+        if self.options.targets.is_empty() {
+            return true;
+        }
+        match self.graph.resource(&address.module.path(), &address.resource) {
+            Some(node) => self.wanted_cached().contains(&node),
+            None => self.options.targets.iter().any(|t| t.contains(address)),
+        }
+    }
+
+    fn wanted_cached(&self) -> BTreeSet<usize> {
+        let destroy = self.options.mode == PlanMode::Destroy;
+        crate::targets::wanted(&self.graph, &self.options.targets, &self.stored, destroy)
+    }
+
+    /// The `removed` block that speaks of an object.
+    pub(super) fn removal_of(&self, address: &ResourceInstance) -> Option<&'a Removed> {
+        removed_block(self.world.config, address)
+    }
+
+    /// Plans the end of everything in the state that is no longer configured, and of deposed objects.
+    pub(super) async fn plan_orphans(&self, wanted: &BTreeSet<usize>) {
+        let destroy = self.options.mode == PlanMode::Destroy;
+        if destroy {
+            self.recording.set(true);
+        }
+        if self.options.mode == PlanMode::RefreshOnly {
+            return;
+        }
+        let prior = self.prior.borrow().clone();
+        let mut forgotten = Vec::new();
+        for (address, stored_provider, slot) in prior.instances() {
+            if address.resource.mode != ResourceMode::Managed || !self.is_end_targeted(&address, wanted) {
+                continue;
+            }
+            for (deposed, object) in slot.objects() {
+                let configured = !destroy && deposed.is_none() && self.spoken_for.borrow().contains(&address);
+                if configured || (!destroy && self.is_uncertain(&address)) {
+                    continue;
+                }
+                let provider = self.provider_of(&address, stored_provider);
+                let removal = if destroy { None } else { self.removal_of(&address) };
+                let forget = removal.is_some_and(|r| !r.destroy);
+                if !forget && !self.providers.borrow().contains_key(&provider) {
+                    self.provider_missing(&address, &provider);
+                    continue;
+                }
+                if forget {
+                    forgotten.push(address.to_string());
+                }
+                self.plan_end(&address, deposed, object, &provider, forget);
+            }
+        }
+        if !forgotten.is_empty() {
+            forgotten.dedup();
+            let lines: Vec<String> = forgotten.iter().map(|a| format!(" - {a}")).collect();
+            self.world.report([Diagnostic::warning(
+                "Some objects will no longer be managed by Terraform",
+                format!(
+                    "The apply takes the following objects out of the state and leaves them as they are:\n{}\n\nTo manage \
+                     them again later, import them.",
+                    lines.join("\n")
+                ),
+            )]);
+        }
+    }
+
+    fn is_end_targeted(&self, address: &ResourceInstance, wanted: &BTreeSet<usize>) -> bool {
+        if self.options.targets.is_empty() {
+            return true;
+        }
+        let node = self.graph.resource(&address.module.path(), &address.resource);
+        match (node, self.options.mode) {
+            (Some(node), PlanMode::Destroy) => {
+                let named = |t: &Target| t.contains(address);
+                let targets = &self.options.targets;
+                let block_named = |t: &Target| {
+                    crate::targets::names_block(t, &address.module.path(), &address.resource)
+                };
+                targets.iter().any(named)
+                    || (wanted.contains(&node) && !targets.iter().any(block_named) && self.depends_on_target(node))
+            }
+            _ => self.options.targets.iter().any(|t| t.contains(address)),
+        }
+    }
+
+    fn depends_on_target(&self, node: usize) -> bool {
+        self.graph.ancestors(node).iter().any(|i| match &self.graph.nodes[*i] {
+            Node::Resource(m, r) => self.options.targets.iter().any(|t| crate::targets::names_block(t, m, r)),
+            _ => false,
+        })
+    }
+
+    /// Whether an error keeps us from knowing if the object is still configured.
+    fn is_uncertain(&self, address: &ResourceInstance) -> bool {
+        let failed = self.failed.borrow();
+        let path = address.module.path();
+        let node = self.graph.resource(&path, &address.resource);
+        let mut module = Some(path);
+        let mut unexpanded = false;
+        while let Some(path) = module {
+            unexpanded |= self.graph.find(&Node::Module(path.clone())).is_some_and(|n| failed.contains(&n));
+            module = path.parent();
+        }
+        unexpanded || node.is_some_and(|n| failed.contains(&n) && !self.is_expanded(address))
+    }
+
+    fn is_expanded(&self, address: &ResourceInstance) -> bool {
+        self.world.resources.borrow().contains_key(&(address.module.clone(), address.resource.clone()))
+    }
+
+    fn provider_missing(&self, address: &ResourceInstance, provider: &infra_address::ProviderConfig) {
+        let known = self.graph.find(&Node::Provider(provider.clone())).is_some();
+        let told = self.world.has_errors();
+        if known && told {
+            return;
+        }
+        self.world.report([Diagnostic::error(
+            "Provider configuration not present",
+            format!(
+                "To work with {address} its original provider configuration at {provider} is needed, and it is no longer in \
+                 the configuration. Put the provider block back until the object is destroyed, or take it out of the \
+                 state: infra state rm '{address}'"
+            ),
+        )]);
+    }
+
+    fn plan_end(
+        &self,
+        address: &ResourceInstance,
+        deposed: Option<&str>,
+        object: &Instance,
+        provider: &infra_address::ProviderConfig,
+        forget: bool,
+    ) {
+        let id = (address.clone(), deposed.map(str::to_string));
+        let before = match self.known.borrow().get(&id) {
+            Some(known) => known.now.clone(),
+            None => self.stored_value(address, object, provider),
+        };
+        let Some(before) = before else { return };
+        let destroy = self.options.mode == PlanMode::Destroy;
+        let module = self.world.config.module(&address.module.path());
+        let block = module.and_then(|m| m.resource(&address.resource));
+        if let Some(block) = block.filter(|b| b.lifecycle.prevent_destroy && deposed.is_none()) {
+            let site = Site { node: 0, block, provider: provider.clone() };
+            self.world.report([prevented(&site, address)]);
+        }
+        let reason = match (deposed, destroy) {
+            (None, false) => Some(self.reason_for_end(address)),
+            _ => None,
+        };
+        if let Some(node) = self.graph.resource(&address.module.path(), &address.resource) {
+            self.changing.borrow_mut().insert(node);
+        }
+        self.record(ResourceChange {
+            address: address.clone(),
+            deposed: deposed.map(str::to_string),
+            previous_address: self.moves.previous.get(address).filter(|_| deposed.is_none()).cloned(),
+            provider: provider.clone(),
+            action: if forget { Action::Forget } else { Action::Delete },
+            reason,
+            after: Value::null(before.ty()),
+            before,
+            replace_paths: Vec::new(),
+            importing: None,
+            generated_config: None,
+            private: Private(object.private.clone()),
+            create_before_destroy: object.create_before_destroy,
+            dependencies: object.dependencies.clone(),
+        });
+    }
+
+    /// An object that was not read again, because its type is not supported or it is to be forgotten.
+    fn stored_value(
+        &self,
+        address: &ResourceInstance,
+        object: &Instance,
+        provider: &infra_address::ProviderConfig,
+    ) -> Option<Value> {
+        let known = self.registry.get(&provider.source);
+        let schema = known.and_then(|p| p.resource_schema(&address.resource.ty));
+        match (known, schema) {
+            (Some(known), Some(schema)) => self.prior_value(address, Some(object), &**known, schema),
+            _ => {
+                let json = serde_json::Value::Object(object.attributes.clone());
+                Some(infra_value::value_from_json_implied(&json).unwrap_or_else(|_| Value::null(Type::Dynamic)))
+            }
+        }
+    }
+
+    fn reason_for_end(&self, address: &ResourceInstance) -> Reason {
+        let path = address.module.path();
+        let block = self.world.config.module(&path).and_then(|m| m.resource(&address.resource));
+        let Some(block) = block else {
+            return match self.moves.previous.contains_key(address) {
+                true => Reason::DeleteBecauseNoMoveTarget,
+                false => Reason::DeleteBecauseNoResourceConfig,
+            };
+        };
+        if !self.world.modules.borrow().repetition.contains_key(&address.module) {
+            return Reason::DeleteBecauseNoModule;
+        }
+        match &address.key {
+            InstanceKey::None if block.count.is_some() || block.for_each.is_some() => {
+                Reason::DeleteBecauseWrongRepetition
+            }
+            InstanceKey::Int(_) if block.count.is_none() => Reason::DeleteBecauseWrongRepetition,
+            InstanceKey::Str(_) if block.for_each.is_none() => Reason::DeleteBecauseWrongRepetition,
+            InstanceKey::Int(_) => Reason::DeleteBecauseCountIndex,
+            InstanceKey::Str(_) | InstanceKey::None => Reason::DeleteBecauseEachKey,
+        }
+    }
+}
+
+/// The `removed` block that speaks of an object.
+pub(crate) fn removed_block<'c>(config: &'c Config, address: &ResourceInstance) -> Option<&'c Removed> {
+    let path = address.module.path();
+    config.modules().into_iter().find_map(|module| {
+        let inner = path.0.strip_prefix(&module.path.0[..])?;
+        module.removed.iter().find(|removed| match &removed.from.target {
+            Target::Module(m) => inner.starts_with(&m.path().0),
+            Target::Resource(r) => *inner == r.module.path().0[..] && r.resource == address.resource,
+        })
+    })
+}

@@ -1,0 +1,119 @@
+//! What would happen to the outputs of the root module.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use infra_address::ModuleInstance;
+use infra_lang::eval::references;
+use infra_state::{OutputValue, State};
+use infra_value::{Type, Value};
+
+use super::Planner;
+use crate::graph::{Graph, Node};
+use crate::plan::{Action, OutputChange, PlanMode};
+use crate::world::World;
+
+impl Planner<'_> {
+    /// Evaluates what nothing has asked for yet, so that its errors are told: outputs, and then locals.
+    pub(super) fn plan_outputs(&self, wanted: &BTreeSet<usize>) {
+        if self.options.mode == PlanMode::Destroy && !self.options.refresh {
+            return;
+        }
+        let whole = self.options.targets.is_empty();
+        let instances: Vec<ModuleInstance> = self.world.modules.borrow().repetition.keys().cloned().collect();
+        for module in instances {
+            let Some(block) = self.world.module(&module) else { continue };
+            for (name, output) in &block.outputs {
+                if whole || (module.is_root() && reaches_only(&self.graph, &self.world, output, wanted)) {
+                    let _ = self.world.output(&module, name);
+                }
+            }
+            if whole {
+                block.locals.keys().for_each(|name| drop(self.world.local(&module, name)));
+                block.variables.keys().for_each(|name| drop(self.world.variable(&module, name)));
+            }
+        }
+    }
+
+    /// The changes of the root module's outputs.
+    pub(super) fn output_changes(&self) -> BTreeMap<Arc<str>, OutputChange> {
+        let mut changes = BTreeMap::new();
+        let stored = &self.stored.outputs;
+        let root = ModuleInstance::root();
+        let destroy = self.options.mode == PlanMode::Destroy;
+        let outputs = &self.world.config.root.outputs;
+        let before = |name: &Arc<str>| match stored.get(name) {
+            Some(output) => (output.value.clone(), output.sensitive),
+            None => (Value::null(Type::Dynamic), false),
+        };
+        if !destroy && !self.world.has_errors() {
+            let wanted = self.wanted();
+            for (name, output) in outputs {
+                let whole = self.options.targets.is_empty();
+                if output.ephemeral || !(whole || reaches_only(&self.graph, &self.world, output, &wanted)) {
+                    continue;
+                }
+                let Ok(value) = self.world.output(&root, name) else { continue };
+                let (after, _) = value.unmark_deep();
+                let (before, was_sensitive) = before(name);
+                let known = stored.contains_key(name);
+                let action = match () {
+                    () if before.is_null() && after.is_null() => Action::NoOp,
+                    () if !known => Action::Create,
+                    () if before == after && was_sensitive == output.sensitive => Action::NoOp,
+                    () => Action::Update,
+                };
+                changes.insert(
+                    name.clone(),
+                    OutputChange {
+                        action,
+                        before,
+                        after,
+                        sensitive: was_sensitive || output.sensitive,
+                        sensitive_after: output.sensitive,
+                    },
+                );
+            }
+        }
+        for name in stored.keys() {
+            let gone = destroy && self.options.targets.is_empty() || !destroy && !outputs.contains_key(name);
+            if gone && !self.world.has_errors() {
+                let (before, sensitive) = before(name);
+                let after = Value::null(Type::Dynamic);
+                let change = OutputChange { action: Action::Delete, before, after, sensitive, sensitive_after: false };
+                changes.insert(name.clone(), change);
+            }
+        }
+        changes
+    }
+
+    /// Puts new values of outputs into the refreshed state, as far as they are known.
+    pub(super) fn put_known_outputs(&self, prior: &mut State, outputs: &BTreeMap<Arc<str>, OutputChange>) {
+        if self.options.mode == PlanMode::Destroy {
+            return;
+        }
+        for (name, change) in outputs {
+            match change.after.is_wholly_known() && !change.after.is_null() {
+                true => {
+                    let (value, ty) = (change.after.clone(), change.after.ty());
+                    let output = OutputValue { value, ty, sensitive: change.sensitive_after };
+                    prior.outputs.insert(name.clone(), output);
+                }
+                false => drop(prior.outputs.remove(name)),
+            }
+        }
+    }
+}
+
+/// Whether everything that an output depends on is looked at, and there is such a thing.
+fn reaches_only(
+    graph: &Graph,
+    world: &World<'_>,
+    output: &infra_lang::config::Output,
+    wanted: &BTreeSet<usize>,
+) -> bool {
+    let Some(expr) = &output.value else { return false };
+    let reached = graph.reached_from_root(world.config, &references(expr).0);
+    let mut resources = reached.iter().filter(|i| matches!(graph.nodes[**i], Node::Resource(..))).peekable();
+    resources.peek().is_some() && resources.all(|i| wanted.contains(i))
+}

@@ -1,0 +1,101 @@
+//! What is told while a run goes on.
+
+use std::time::Duration;
+
+use infra_address::ResourceInstance;
+
+use crate::plan::Action;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event<'e> {
+    /// All known objects of one type are being read.
+    RefreshStart {
+        /// How many.
+        objects: usize,
+    },
+    /// An object has been read again.
+    Refreshed {
+        /// Which.
+        address: &'e ResourceInstance,
+        /// Its `id`.
+        id: &'e str,
+    },
+    /// An object is being read for an import.
+    ImportStart {
+        /// Where it will be.
+        address: &'e ResourceInstance,
+        /// By which id.
+        id: &'e str,
+    },
+    /// A data source is being read.
+    ReadStart {
+        /// Which.
+        address: &'e ResourceInstance,
+    },
+    /// A data source has been read.
+    ReadDone {
+        /// Which.
+        address: &'e ResourceInstance,
+        /// Its `id`.
+        id: &'e str,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// An operation starts.
+    ApplyStart {
+        /// Of which object.
+        address: &'e ResourceInstance,
+        /// The key of a deposed object.
+        deposed: Option<&'e str>,
+        /// What is done: create, update or delete.
+        action: Action,
+        /// Its `id`, if it has one.
+        id: &'e str,
+    },
+    /// An operation has succeeded.
+    ApplyDone {
+        /// Of which object.
+        address: &'e ResourceInstance,
+        /// The key of a deposed object.
+        deposed: Option<&'e str>,
+        /// What was done.
+        action: Action,
+        /// Its `id`.
+        id: &'e str,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// An operation has failed. The reason comes with the diagnostics.
+    ApplyFailed {
+        /// Of which object.
+        address: &'e ResourceInstance,
+        /// The key of a deposed object.
+        deposed: Option<&'e str>,
+        /// What was tried.
+        action: Action,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// What a provisioner printed.
+    ProvisionerOutput {
+        /// Of which object.
+        address: &'e ResourceInstance,
+        /// The provisioner's type.
+        provisioner: &'e str,
+        /// A line.
+        line: &'e str,
+    },
+}
+
+/// Who is told.
+pub trait Ui {
+    /// Something happened.
+    fn event(&self, event: Event<'_>);
+}
+
+/// Nobody is told.
+pub struct Silent;
+impl Ui for Silent {
+    fn event(&self, _: Event<'_>) {}
+}

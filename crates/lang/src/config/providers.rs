@@ -1,0 +1,209 @@
+//! Which provider configuration each resource uses.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use infra_address::{ModulePath, ProviderConfig, ProviderSource};
+use infra_diag::{Diagnostic, Diagnostics, SourceRange};
+
+use super::{Config, Module, ModuleCall, ProviderRef, Resource};
+use crate::syntax::Body;
+
+/// The providers that there are.
+const KNOWN: [&str; 2] = ["registry.terraform.io/hashicorp/aws", "terraform.io/builtin/terraform"];
+
+impl Config {
+    /// The provider configuration that a resource of a module uses; `None` if it names one that there is not.
+    pub fn provider_for(&self, module: &ModulePath, resource: &Resource) -> Option<ProviderConfig> {
+        match &resource.provider {
+            Some(named) => self.provider_config(module, &named.local_name, named.alias.as_ref()),
+            None => self.provider_config(module, resource.address.implied_provider(), None),
+        }
+    }
+
+    /// The provider configuration that a name stands for in a module; `None` if there is none of that name. A default
+    /// configuration is always there, if only an empty one in the root module.
+    pub fn provider_config(
+        &self,
+        path: &ModulePath,
+        local_name: &str,
+        alias: Option<&Arc<str>>,
+    ) -> Option<ProviderConfig> {
+        let module = self.module(path)?;
+        let source = module.provider_source(local_name);
+        let declared = module.provider_block(local_name, alias.map(|a| &**a)).is_some();
+        let here = ProviderConfig { module: path.clone(), source: source.clone(), alias: alias.cloned() };
+        let (Some(parent_path), Some(call_name)) = (path.parent(), path.0.last()) else {
+            return (declared || alias.is_none()).then_some(here);
+        };
+        let parent = self.module(&parent_path)?;
+        let passed = parent
+            .module_calls
+            .get(call_name)?
+            .providers
+            .iter()
+            .find(|p| *p.in_child.local_name == *local_name && p.in_child.alias.as_ref() == alias);
+        if let Some(passed) = passed {
+            let ProviderRef { local_name, alias, .. } = &passed.in_parent;
+            return self.provider_config(&parent_path, local_name, alias.as_ref());
+        }
+        if declared {
+            return Some(here);
+        }
+        match alias {
+            Some(_) => None,
+            None => self.provider_config(&parent_path, &parent.local_name_of(&source), None),
+        }
+    }
+
+    /// The block that configures a provider; `None` for an empty default configuration.
+    pub fn provider_block(&self, address: &ProviderConfig) -> Option<&super::ProviderBlock> {
+        let module = self.module(&address.module)?;
+        let matches = |p: &&super::ProviderBlock| {
+            p.alias == address.alias && module.provider_source(&p.local_name) == address.source
+        };
+        module.providers.iter().find(matches)
+    }
+}
+
+impl Module {
+    /// The name of a provider in this module.
+    fn local_name_of(&self, source: &ProviderSource) -> Arc<str> {
+        let required = self.required_providers.values().find(|p| p.source == *source);
+        required.map_or_else(|| source.name().into(), |p| p.local_name.clone())
+    }
+}
+
+/// Checks that every provider is known and every configuration that is named is there.
+pub(crate) fn check(config: &Config, diagnostics: &mut Diagnostics) {
+    check_known(config, diagnostics);
+    if diagnostics.has_errors() {
+        return;
+    }
+    for module in config.modules() {
+        for resource in module.resources.values() {
+            if config.provider_for(&module.path, resource).is_none() {
+                let range = resource.provider.as_ref().map(|p| p.range.clone());
+                let named = resource.provider.as_ref().map(ToString::to_string).unwrap_or_default();
+                let what = match module.path.is_root() {
+                    true => resource.address.to_string(),
+                    false => format!("{}.{}", module.path, resource.address),
+                };
+                diagnostics.push(not_present(&what, &named, module).at(range));
+            }
+        }
+        for call in module.module_calls.values() {
+            check_call(config, module, call, diagnostics);
+        }
+    }
+}
+
+fn not_present(what: &str, named: &str, module: &Module) -> Diagnostic {
+    let place = match module.path.is_root() {
+        true => "the root module".to_string(),
+        false => module.path.to_string(),
+    };
+    Diagnostic::error(
+        "Provider configuration not present",
+        format!(
+            "{what} uses the provider configuration {named}, which {place} does not have. Add a provider block with \
+             that alias, or pass the configuration in the \"providers\" argument of the module call."
+        ),
+    )
+}
+
+/// Reports each provider that is not known where it is first asked for.
+fn check_known(config: &Config, diagnostics: &mut Diagnostics) {
+    let mut seen: BTreeSet<ProviderSource> = BTreeSet::new();
+    for module in config.modules() {
+        let required = module.required_providers.values().map(|p| (p.source.clone(), &p.decl_range));
+        let blocks = module.providers.iter().map(|p| (module.provider_source(&p.local_name), &p.decl_range));
+        let resources = module.resources.values().map(|r| {
+            let (name, range): (&str, &SourceRange) = match &r.provider {
+                Some(named) => (&named.local_name, &named.range),
+                None => (r.address.implied_provider(), &r.decl_range),
+            };
+            (module.provider_source(name), range)
+        });
+        for (source, range) in required.chain(blocks).chain(resources) {
+            if !KNOWN.contains(&&*source.0) && seen.insert(source.clone()) {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "Missing required provider",
+                        format!(
+                            "This configuration uses the provider {source}, which is not supported: there are \
+                             hashicorp/aws and the built-in provider of terraform_data. Keep what needs other providers \
+                             in a folder of its own."
+                        ),
+                    )
+                    .at(range.clone()),
+                );
+            }
+        }
+    }
+}
+
+fn check_call(config: &Config, module: &Module, call: &ModuleCall, diagnostics: &mut Diagnostics) {
+    for passed in &call.providers {
+        let ProviderRef { local_name, alias, range } = &passed.in_parent;
+        if config.provider_config(&module.path, local_name, alias.as_ref()).is_none() {
+            let what = format!("The call of module.{}", call.name);
+            diagnostics.push(not_present(&what, &passed.in_parent.to_string(), module).at(range.clone()));
+        }
+    }
+    let Some(child) = module.children.get(&call.name) else { return };
+    for required in child.required_providers.values().flat_map(|p| &p.configuration_aliases) {
+        let name = required.to_string();
+        if !call.providers.iter().any(|p| p.in_child.to_string() == name) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Missing required provider configuration",
+                    format!(
+                        "The module needs the provider configuration {name} from its caller. Pass it: providers = {{ \
+                         {name} = {} }}.",
+                        required.local_name
+                    ),
+                )
+                .at(call.decl_range.clone()),
+            );
+        }
+    }
+    let repeated = call.count.is_some() || call.for_each.is_some() || !call.depends_on.is_empty();
+    if repeated && let Some(block) = own_configuration(child, call) {
+        diagnostics.push(
+            Diagnostic::error(
+                "Module is incompatible with count, for_each, and depends_on",
+                format!(
+                    "The module has a provider configuration of its own, at {}. Configure the provider in the root \
+                     module and pass it, so that the module can be called so.",
+                    super::decode::place(block)
+                ),
+            )
+            .at(repetition_range(call)),
+        );
+    }
+}
+
+/// Where the argument stands that a module with its own provider configuration cannot be called with.
+fn repetition_range(call: &ModuleCall) -> SourceRange {
+    let expr = call.count.as_ref().or(call.for_each.as_ref());
+    match (expr, call.depends_on.first()) {
+        (Some(expr), _) => expr.range.clone(),
+        (None, Some(traversal)) => traversal.range(),
+        (None, None) => call.decl_range.clone(),
+    }
+}
+
+/// A provider block in a called module, or further down, that is not a mere stand-in for what is passed.
+fn own_configuration<'m>(child: &'m Module, call: &ModuleCall) -> Option<&'m SourceRange> {
+    let passed = |local_name: &str, alias: Option<&str>| {
+        call.providers.iter().any(|p| *p.in_child.local_name == *local_name && p.in_child.alias.as_deref() == alias)
+    };
+    let own = child.providers.iter().find(|p| {
+        let empty = matches!(&p.body, Body::Native(body) if body.attributes.is_empty() && body.blocks.is_empty());
+        !empty && !passed(&p.local_name, p.alias.as_deref())
+    });
+    own.map(|p| &p.decl_range).or_else(|| {
+        child.module_calls.values().find_map(|inner| own_configuration(child.children.get(&inner.name)?, inner))
+    })
+}

@@ -1,0 +1,251 @@
+//! A folder with its modules is loaded as one tree, and what does not fit together is reported where it is written.
+
+use std::fs;
+use std::path::Path;
+
+use infra_address::{ModulePath, Resource};
+use infra_diag::Diagnostics;
+use infra_lang::config::{Config, IgnoreChanges, LoadOptions, load};
+
+/// Loads files, of which those in `root/` are the root module.
+fn loaded(files: &[(&str, &str)]) -> (Config, Diagnostics) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("folders can be made");
+        fs::write(path, text).expect("files can be written");
+    }
+    let (config, _, diagnostics) = load(&folder.path().join("root"), &LoadOptions::default());
+    (config, diagnostics)
+}
+
+/// `main.tf:2 Summary`
+fn problems(files: &[(&str, &str)]) -> Vec<String> {
+    let (_, diagnostics) = loaded(files);
+    let line = |d: &infra_diag::Diagnostic| match &d.subject {
+        Some(range) => format!("{}:{} {}", range.file, range.start.line, d.summary),
+        None => d.summary.clone(),
+    };
+    diagnostics.iter().map(line).collect()
+}
+
+fn call(source: &str) -> String {
+    format!("module \"m\" {{\n  source = \"{source}\"\n}}\n")
+}
+
+#[test]
+fn files_are_named_relative_to_the_root_module() {
+    let bad = "output \"o\" {\n  value = var.nope\n}\n";
+    let undeclared = "Reference to undeclared input variable";
+    for (source, file, shown) in [
+        ("./net", "root/net/main.tf", "net/main.tf:2"),
+        ("./modules/net", "root/modules/net/outputs.tf", "modules/net/outputs.tf:2"),
+        ("../shared/net/", "shared/net/main.tf", "../shared/net/main.tf:2"),
+    ] {
+        let files = [("root/main.tf", &*call(source)), (file, bad)];
+        assert_eq!(problems(&files), [format!("{shown} {undeclared}")], "{source}");
+    }
+}
+
+#[test]
+fn a_folder_without_configuration_is_reported() {
+    assert_eq!(
+        problems(&[("root/README.md", ""), ("root/.hidden.tf", "x"), ("root/a.tf~", "x")]),
+        ["No configuration files"]
+    );
+}
+
+#[test]
+fn a_module_that_is_not_in_a_folder_has_to_be_installed() {
+    let registry = call("terraform-aws-modules/vpc/aws");
+    assert_eq!(problems(&[("root/main.tf", &registry)]), ["main.tf:1 Module not installed"]);
+    let manifest = r#"{"Modules":[{"Key":"","Source":"","Dir":"."},
+        {"Key":"m","Source":"registry.terraform.io/terraform-aws-modules/vpc/aws","Version":"5.0.0","Dir":".terraform/modules/m"}]}"#;
+    let (config, diagnostics) = loaded(&[
+        ("root/main.tf", &registry),
+        ("root/.terraform/modules/modules.json", manifest),
+        ("root/.terraform/modules/m/main.tf", "output \"id\" {\n  value = 1\n}\n"),
+    ]);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let module = config.module(&ModulePath::root().child("m")).expect("the module is loaded");
+    assert_eq!(module.source_dir, ".terraform/modules/m");
+}
+
+#[test]
+fn a_module_cannot_call_itself() {
+    let files = [("root/main.tf", &*call("./a")), ("root/a/main.tf", &call("../b")), ("root/b/main.tf", &call("../a"))];
+    assert_eq!(problems(&files), ["b/main.tf:1 Module not installed"]);
+}
+
+#[test]
+fn inputs_are_those_that_the_module_declares() {
+    let child = "variable \"cidr\" {}\nvariable \"name\" {\n  default = \"n\"\n}\n";
+    let main = "module \"m\" {\n  source = \"./m\"\n  cdir   = 1\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", main), ("root/m/main.tf", child)]),
+        ["main.tf:3 Unsupported argument", "main.tf:1 Missing required argument",]
+    );
+}
+
+#[test]
+fn the_iterator_of_a_dynamic_block_is_no_reference() {
+    let native = r#"
+        resource "terraform_data" "x" {
+          dynamic "outer" {
+            for_each = outer.value
+            iterator = it
+            content {
+              a = it.value
+              b = outer.value
+              dynamic "inner" {
+                for_each = it.value
+                content {
+                  c = [inner.key, it.key]
+                }
+              }
+            }
+          }
+        }"#;
+    assert_eq!(
+        problems(&[("root/main.tf", native)]),
+        ["main.tf:4 Reference to undeclared resource", "main.tf:8 Reference to undeclared resource",]
+    );
+    let json = r#"{"resource": {"terraform_data": {"x": {"dynamic": {"outer": {
+        "for_each": "${[1]}",
+        "content": {"a": "${outer.value}", "b": "${inner.value}"}}}}}}}"#;
+    assert_eq!(problems(&[("root/main.tf.json", json)]), ["main.tf.json:3 Reference to undeclared resource"]);
+}
+
+#[test]
+fn versions_other_than_the_supported_ones_are_refused() {
+    let core = "terraform {\n  required_version = \">= 1.12\"\n}\nnew_block {}\n";
+    assert_eq!(problems(&[("root/main.tf", core)]), ["main.tf:2 Unsupported Terraform Core version"]);
+    let aws = |constraint: &str| {
+        format!(
+            "terraform {{\n  required_providers {{\n    aws = {{\n      version = \"{constraint}\"\n    }}\n  }}\n}}\n"
+        )
+    };
+    assert_eq!(problems(&[("root/main.tf", &aws("~> 6.0"))]), ["main.tf:4 Unsupported provider version"]);
+    assert_eq!(problems(&[("root/main.tf", &aws("~> 5.100"))]), [""; 0]);
+}
+
+#[test]
+fn a_resource_uses_the_provider_configuration_that_reaches_its_module() {
+    let root = r#"
+        provider "aws" {}
+        provider "aws" {
+          alias = "west"
+        }
+        resource "aws_vpc" "plain" {}
+        resource "aws_vpc" "west" {
+          provider = aws.west
+        }
+        resource "terraform_data" "t" {}
+        module "inherits" {
+          source = "./child"
+        }
+        module "west" {
+          source    = "./child"
+          providers = { aws = aws.west }
+        }
+        module "alias" {
+          source    = "./alias"
+          providers = { aws.there = aws.west }
+        }
+        module "own" {
+          source = "./own"
+        }"#;
+    let alias = r#"
+        terraform {
+          required_providers {
+            aws = {
+              source                = "hashicorp/aws"
+              configuration_aliases = [aws.there]
+            }
+          }
+        }
+        resource "aws_vpc" "plain" {
+          provider = aws.there
+        }"#;
+    let own = "provider \"aws\" {\n  region = \"eu-west-1\"\n}\nresource \"aws_vpc\" \"plain\" {}\n";
+    let (config, diagnostics) = loaded(&[
+        ("root/main.tf", root),
+        ("root/child/main.tf", "resource \"aws_vpc\" \"plain\" {}\n"),
+        ("root/alias/main.tf", alias),
+        ("root/own/main.tf", own),
+    ]);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    for (module, ty, name, address) in [
+        ("", "aws_vpc", "plain", r#"provider["registry.terraform.io/hashicorp/aws"]"#),
+        ("", "aws_vpc", "west", r#"provider["registry.terraform.io/hashicorp/aws"].west"#),
+        ("", "terraform_data", "t", r#"provider["terraform.io/builtin/terraform"]"#),
+        ("inherits", "aws_vpc", "plain", r#"provider["registry.terraform.io/hashicorp/aws"]"#),
+        ("west", "aws_vpc", "plain", r#"provider["registry.terraform.io/hashicorp/aws"].west"#),
+        ("alias", "aws_vpc", "plain", r#"provider["registry.terraform.io/hashicorp/aws"].west"#),
+        ("own", "aws_vpc", "plain", r#"module.own.provider["registry.terraform.io/hashicorp/aws"]"#),
+    ] {
+        let path = if module.is_empty() { ModulePath::root() } else { ModulePath::root().child(module) };
+        let declared = config.module(&path).and_then(|m| m.resource(&Resource::managed(ty, name)));
+        let provider = config.provider_for(&path, declared.expect("the resource is declared"));
+        assert_eq!(provider.map(|p| p.to_string()).as_deref(), Some(address), "{module} {name}");
+    }
+}
+
+#[test]
+fn provider_configurations_that_do_not_reach_a_module_are_reported() {
+    let alias =
+        "terraform {\n  required_providers {\n    aws = {\n      configuration_aliases = [aws.there]\n    }\n  }\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", &call("./m")), ("root/m/main.tf", alias)]),
+        ["main.tf:1 Missing required provider configuration"]
+    );
+    let unknown = "module \"m\" {\n  source    = \"./m\"\n  providers = { aws = aws.nope }\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", unknown), ("root/m/main.tf", "")]),
+        ["main.tf:3 Provider configuration not present"]
+    );
+    let repeated = "module \"m\" {\n  source = \"./m\"\n  count  = 2\n}\n";
+    let own = "provider \"aws\" {\n  region = \"eu-west-1\"\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", repeated), ("root/m/main.tf", own)]),
+        ["main.tf:3 Module is incompatible with count, for_each, and depends_on"]
+    );
+}
+
+#[test]
+fn an_override_file_replaces_arguments_and_merges_lifecycles() {
+    let base = r#"
+        resource "terraform_data" "x" {
+          input = 1
+          lifecycle {
+            prevent_destroy = true
+            ignore_changes  = [input]
+          }
+        }"#;
+    let overriding = r#"
+        resource "terraform_data" "x" {
+          count = 2
+          lifecycle {
+            ignore_changes = all
+          }
+        }"#;
+    let (config, diagnostics) = loaded(&[("root/main.tf", base), ("root/main_override.tf", overriding)]);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let resource = &config.root.resources[&Resource::managed("terraform_data", "x")];
+    assert!(resource.count.is_some());
+    assert!(resource.lifecycle.prevent_destroy);
+    assert_eq!(resource.lifecycle.ignore_changes, IgnoreChanges::All);
+
+    let base = r#"{"locals": {"a": 1, "b": 2}, "resource": {"terraform_data": {"x": {
+        "input": 1, "lifecycle": {"prevent_destroy": true, "ignore_changes": ["input"]}}}}}"#;
+    let overriding = r#"{"locals": {"b": 3}, "resource": {"terraform_data": {"x": {
+        "count": 2, "lifecycle": {"ignore_changes": "all"}}}}}"#;
+    let (config, diagnostics) = loaded(&[("root/main.tf.json", base), ("root/override.tf.json", overriding)]);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let resource = &config.root.resources[&Resource::managed("terraform_data", "x")];
+    assert!(resource.count.is_some());
+    assert!(resource.lifecycle.prevent_destroy);
+    assert_eq!(resource.lifecycle.ignore_changes, IgnoreChanges::All);
+    let local = |name: &str| config.root.locals[name].expr.range.file.to_string();
+    assert_eq!((local("a"), local("b")), ("main.tf.json".to_string(), "override.tf.json".to_string()));
+}

@@ -1,0 +1,136 @@
+//! `ignore_changes`: what the prior object has wins over what is configured.
+
+use infra_schema::{Block, Nesting};
+use infra_value::{Kind, Path, PathStep, Value};
+
+use super::at::{get_at, with_at, with_member, without_member};
+
+/// What `ignore_changes` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ignore {
+    /// Every attribute.
+    All,
+    /// These, and what is in them.
+    Paths(Vec<Path>),
+}
+
+/// The configuration to plan with. Without a prior object nothing is ignored.
+pub fn ignore_in_config(block: &Block, prior: &Value, config: &Value, ignore: &Ignore) -> Value {
+    match ignore {
+        _ if prior.is_null() || config.is_null() => config.clone(),
+        Ignore::All => without_computed_only(block, prior),
+        Ignore::Paths(paths) => restore(paths, prior, config),
+    }
+}
+
+/// The planned value of a type of the older plugin kind, whose rules may have changed it again.
+pub fn ignore_in_planned(_block: &Block, prior: &Value, planned: &Value, ignore: &Ignore) -> Value {
+    match ignore {
+        _ if prior.is_null() || planned.is_null() => planned.clone(),
+        Ignore::All => prior.clone(),
+        Ignore::Paths(paths) => restore(paths, prior, planned),
+    }
+}
+
+fn restore(paths: &[Path], prior: &Value, value: &Value) -> Value {
+    paths.iter().fold(value.clone(), |value, path| restore_one(path, prior, &value))
+}
+
+fn restore_one(path: &Path, prior: &Value, value: &Value) -> Value {
+    if let Some((PathStep::Index(key), parent)) = path.0.split_last()
+        && let Some(key) = key.as_str()
+    {
+        let parent = Path(parent.to_vec());
+        return match (get_at(prior, &parent), get_at(value, &parent)) {
+            (Some(old), Some(new)) if is_map(old) || is_map(new) => {
+                with_at(value, &parent.0, &restore_key(key, old, new))
+            }
+            _ => value.clone(),
+        };
+    }
+    match (get_at(prior, path), get_at(value, path)) {
+        (Some(old), Some(_)) => with_at(value, &path.0, old),
+        _ => value.clone(),
+    }
+}
+
+/// Ignores one key of a map.
+fn restore_key(key: &str, old: &Value, new: &Value) -> Value {
+    if !new.is_known() || !old.is_known() {
+        return new.clone();
+    }
+    match (old.get(key), new.kind()) {
+        (Some(member), Kind::Map(..)) => with_member(new, key, member.clone()),
+        (Some(member), Kind::Null(_)) => match old.kind() {
+            Kind::Map(ty, _) => Value::map(ty.clone(), [(key, member.clone())]),
+            _ => new.clone(),
+        },
+        (Some(_), _) => new.clone(),
+        (None, _) => without_member(new, key),
+    }
+}
+
+fn is_map(value: &Value) -> bool {
+    matches!(value.kind(), Kind::Map(..))
+}
+
+/// The prior object as if it had been configured.
+fn without_computed_only(block: &Block, object: &Value) -> Value {
+    let Some(members) = object.members() else { return object.clone() };
+    let configured = members.iter().map(|(name, value)| {
+        let value = match (block.attributes.get(name), block.blocks.get(name)) {
+            (Some(attribute), _) if attribute.is_computed_only() => Value::null(attribute.ty.clone()),
+            (_, Some(nested)) if matches!(nested.nesting, Nesting::Single | Nesting::Group) => {
+                without_computed_only(&nested.block, value)
+            }
+            (_, Some(nested)) => value.map_elements(&mut |e| without_computed_only(&nested.block, e)),
+            _ => value.clone(),
+        };
+        (name.clone(), value)
+    });
+    Value::object(configured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use infra_value::Type;
+
+    fn tags(members: &[(&str, &str)]) -> Value {
+        Value::map(Type::String, members.iter().map(|(k, v)| (*k, Value::string(v))))
+    }
+    fn object(tags: Value, name: &str) -> Value {
+        Value::object([("tags", tags), ("name", Value::string(name))])
+    }
+    fn key(name: &str) -> Ignore {
+        Ignore::Paths(vec![Path::attribute("tags").index(name)])
+    }
+
+    #[test]
+    fn an_ignored_attribute_has_its_prior_value() {
+        let ignored = Ignore::Paths(vec![Path::attribute("name")]);
+        let (prior, config) = (object(tags(&[]), "old"), object(tags(&[("A", "1")]), "new"));
+        let got = ignore_in_config(&Block::default(), &prior, &config, &ignored);
+        assert_eq!(got, object(tags(&[("A", "1")]), "old"));
+        let nothing = Value::null(prior.ty());
+        assert_eq!(ignore_in_config(&Block::default(), &nothing, &config, &ignored), config);
+    }
+
+    #[test]
+    fn of_a_map_a_single_key_can_be_ignored() {
+        let prior = object(tags(&[("A", "old")]), "n");
+        let planned = |new: Value, k: &str| ignore_in_planned(&Block::default(), &prior, &object(new, "n"), &key(k));
+        assert_eq!(planned(tags(&[("A", "new"), ("B", "b")]), "A"), object(tags(&[("A", "old"), ("B", "b")]), "n"));
+        assert_eq!(planned(tags(&[("A", "new"), ("B", "b")]), "B"), object(tags(&[("A", "new")]), "n"));
+        assert_eq!(planned(Value::null(Type::map(Type::String)), "A"), object(tags(&[("A", "old")]), "n"));
+        let unknown = Value::unknown(Type::map(Type::String));
+        assert_eq!(planned(unknown.clone(), "A"), object(unknown, "n"));
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_passed_over() {
+        let ignored = Ignore::Paths(vec![Path::attribute("rule").index(3_i64).attr("x")]);
+        let (prior, config) = (object(tags(&[]), "old"), object(tags(&[]), "new"));
+        assert_eq!(ignore_in_config(&Block::default(), &prior, &config, &ignored), config);
+    }
+}
