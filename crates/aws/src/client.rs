@@ -9,6 +9,8 @@ use aws_types::SdkConfig;
 use infra_provider::plan::Meta;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::calls::Calls;
+
 /// AWS, reached with the settings of one provider block.
 pub struct Aws {
     sdk: SdkConfig,
@@ -16,6 +18,7 @@ pub struct Aws {
     endpoints: BTreeMap<String, String>,
     meta: Meta,
     caller: Caller,
+    calls: Calls,
     clients: Clients,
     shared: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -41,6 +44,7 @@ impl Aws {
             endpoints,
             meta: Meta { region, partition, ..Meta::default() },
             caller: Caller::default(),
+            calls: Calls::default(),
             clients: Clients::default(),
             shared: Mutex::default(),
             locks: Mutex::default(),
@@ -61,6 +65,11 @@ impl Aws {
     /// Region, partition, account, tag settings.
     pub fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// How many calls were sent so far, each attempt counted.
+    pub fn calls(&self) -> usize {
+        self.calls.count()
     }
 
     /// Who calls, if that was asked for at the start.
@@ -119,6 +128,7 @@ macro_rules! clients {
                 pub(crate) fn $name(&self) -> &$sdk::Client {
                     self.clients.$name.get_or_init(|| {
                         let mut config = $sdk::config::Builder::from(&self.sdk)
+                            .interceptor(self.calls.clone())
                             .retry_partition(retry_partition(stringify!($name)));
                         if let Some(url) = self.endpoint(&[$($key),+]) {
                             config = config.endpoint_url(url);

@@ -165,23 +165,103 @@ async fn read_new(aws: &Aws, api: &dyn ResourceType, ty: &str, object: &Object) 
     let doing = format!("waiting for {ty} ({}) to be seen", object.id());
     let wait = Wait::new(doing, PROPAGATION).tolerate(u32::MAX - 1);
     wait.until(|| async {
-        match api.read(aws, vec![object.clone()]).await.pop() {
-            Some(Ok(Some(read))) => Ok(Seen::Target(read)),
-            Some(Err(failure)) => Err(failure),
-            Some(Ok(None)) | None => Ok(Seen::Missing),
-        }
+        Ok(match api.read_new(aws, object.clone()).await? {
+            Some(read) => Seen::Target(read),
+            None => Seen::Missing,
+        })
     })
     .await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use aws_types::SdkConfig;
+    use infra_catalog::{Timeouts, catalog};
+    use infra_value::Type;
+
     use super::*;
+
+    /// Notes what is asked of it.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<String>>);
+
+    impl Noting {
+        fn note(&self, what: String) {
+            if let Ok(mut notes) = self.0.lock() {
+                notes.push(what);
+            }
+        }
+    }
+
+    #[async_trait]
+    impl ResourceType for Noting {
+        async fn read(&self, _: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+            self.note("read".into());
+            objects.into_iter().map(|o| Ok(Some(o))).collect()
+        }
+        async fn create(&self, _: &Aws, object: &mut Object, _: &OpContext<'_>) -> Result<(), Failure> {
+            self.note("create".into());
+            object.set("id", "vpc-1");
+            Ok(())
+        }
+        async fn update(&self, _: &Aws, _: &Object, _: &mut Object, _: &OpContext<'_>) -> Result<(), Failure> {
+            self.note("update".into());
+            Ok(())
+        }
+        async fn tag(&self, _: &Aws, _: &Object, remove: &Tags, put: &Tags) -> Result<(), Failure> {
+            self.note(format!("tag -{} +{}", remove.len(), put.len()));
+            Ok(())
+        }
+        async fn delete(&self, _: &Aws, _: &Object, _: &OpContext<'_>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    fn vpc(cidr: &str, tags: &[(&str, &str)]) -> Object {
+        let block = catalog().resources["aws_vpc"].block().clone();
+        let mut vpc = Object::new(block, &Value::null(Type::Dynamic));
+        vpc.set("cidr_block", cidr);
+        vpc.set("tags_all", self::tags(tags));
+        vpc
+    }
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    }
+
+    async fn notes_of_update(prior: &Object, planned: &Object, tags_last: bool) -> Vec<String> {
+        let aws = Aws::new(SdkConfig::builder().build(), BTreeMap::new());
+        let (api, config) = (Noting::default(), Value::null(Type::Dynamic));
+        let cx = OpContext { config: &config, timeouts: Timeouts::default(), tags: Tags::new(), checkpoint: &|_| {} };
+        let wanted = planned.map("tags_all");
+        let done = update(&aws, &api, prior, &mut planned.clone(), &cx, &wanted, tags_last).await;
+        assert_eq!(done, Ok(()));
+        api.0.into_inner().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn tags_are_changed_before_the_rest_and_alone_if_nothing_else_changes() {
+        let (old, same) = (vpc("10.0.0.0/16", &[("a", "1")]), vpc("10.0.0.0/16", &[("a", "2")]));
+        let new = vpc("10.1.0.0/16", &[("b", "2")]);
+        assert_eq!(notes_of_update(&old, &new, false).await, ["tag -1 +1", "update"]);
+        assert_eq!(notes_of_update(&old, &new, true).await, ["update", "tag -1 +1"]);
+        assert_eq!(notes_of_update(&old, &same, false).await, ["tag -0 +1"]);
+        assert_eq!(notes_of_update(&old, &old, false).await, [""; 0]);
+    }
 
     #[test]
     fn tags_change_by_their_difference() {
-        let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect::<Tags>();
         let (remove, put) = tag_changes(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("b", "2"), ("c", "4")]));
         assert_eq!((remove, put), (tags(&[("a", "1")]), tags(&[("c", "4")])));
+    }
+
+    #[test]
+    fn what_is_unknown_is_as_it_was_or_null() {
+        let (prior, mut planned) = (vpc("10.0.0.0/16", &[]), vpc("10.0.0.0/16", &[]));
+        planned.set("cidr_block", Value::unknown(Type::String));
+        assert_eq!(settled(planned.clone(), Some(&prior)).str("cidr_block"), "10.0.0.0/16");
+        assert!(settled(planned, None).raw("cidr_block").is_null());
     }
 }

@@ -11,9 +11,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider as TlsProvider, TlsContext, TrustStore};
@@ -77,9 +77,8 @@ async fn sdk_config(settings: &Settings) -> Result<SdkConfig, Problem> {
     let attempts = settings.attempts.unwrap_or(ATTEMPTS).max(1);
     let retries = if settings.adaptive { RetryConfig::adaptive() } else { RetryConfig::standard() };
     let retries = retries.with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(500));
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client(settings)?)
-        .retry_config(retries);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(settings)?).retry_config(retries);
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -97,8 +96,13 @@ async fn sdk_config(settings: &Settings) -> Result<SdkConfig, Problem> {
         loader = loader.use_fips(true);
     }
     if let Some(keys) = &settings.keys {
-        loader =
-            loader.credentials_provider(Credentials::new(&keys.access, &keys.secret, keys.token.clone(), None, "block"));
+        loader = loader.credentials_provider(Credentials::new(
+            &keys.access,
+            &keys.secret,
+            keys.token.clone(),
+            None,
+            "block",
+        ));
     }
     let mut sdk = loader.load().await;
     if settings.keys.is_none()
@@ -126,6 +130,10 @@ async fn own_credentials(
             builder = builder.profile_files(files);
         }
         return Some(SharedCredentialsProvider::new(builder.build()));
+    }
+    if files.is_some() {
+        // The usual chain can only be made anew with the usual files.
+        return None;
     }
     let endpoint = match &settings.metadata_endpoint {
         // A port on which nothing listens: asking it costs nothing.
@@ -199,9 +207,8 @@ fn at_home(path: &str) -> std::path::PathBuf {
 
 /// One pool of connections for all services.
 fn http_client(settings: &Settings) -> Result<SharedHttpClient, Problem> {
-    let bad = |name: &'static str, why: String| {
-        Problem::error(format!("Invalid {name}"), why).at(Path::attribute(name))
-    };
+    let bad =
+        |name: &'static str, why: String| Problem::error(format!("Invalid {name}"), why).at(Path::attribute(name));
     let mut proxy = match (&settings.https_proxy, &settings.http_proxy) {
         (Some(url), _) => ProxyConfig::https(url.as_str()).map_err(|e| bad("https_proxy", chain(&e)))?,
         (None, Some(url)) => ProxyConfig::all(url.as_str()).map_err(|e| bad("http_proxy", chain(&e)))?,
@@ -263,8 +270,14 @@ fn check_account(settings: &Settings, account: &str) -> Result<(), Problem> {
     Err(Problem::error("AWS account not allowed", detail).at(Path::attribute(name)))
 }
 
+/// Nothing was found: either nobody had any, or only the last to be asked, the instance's metadata service, was there
+/// and had none.
 fn no_credentials(error: &SdkError<GetCallerIdentityError>) -> bool {
-    matches!(cause::<CredentialsError>(error), Some(CredentialsError::CredentialsNotLoaded(_)))
+    match cause::<CredentialsError>(error) {
+        Some(CredentialsError::CredentialsNotLoaded(_)) => true,
+        Some(own) => chain(own).contains("IMDS"),
+        None => false,
+    }
 }
 
 /// Why the first call failed, and what to do.
@@ -286,7 +299,9 @@ fn explain(error: &SdkError<GetCallerIdentityError>, settings: &Settings) -> Pro
         return Problem::error("No AWS credentials", detail);
     }
     if let Some(own) = cause::<CredentialsError>(error) {
-        let detail = format!("{}.\nLog in again (aws sso login), or name another profile (AWS_PROFILE=...).", chain(own));
+        let why = chain(own);
+        let why = why.trim_end_matches('.');
+        let detail = format!("{why}.\nLog in again (aws sso login), or name another profile (AWS_PROFILE=...).");
         return Problem::error("AWS credentials could not be loaded", detail);
     }
     if let SdkError::ServiceError(_) = error {

@@ -1,6 +1,7 @@
 //! The catalog's types on the AWS API: one file a type, batched reads, waiting.
 
 mod batch;
+mod calls;
 mod client;
 mod cloud;
 mod connect;
@@ -11,7 +12,10 @@ mod ecs;
 mod elb;
 mod error;
 mod ids;
+mod time;
+mod iam;
 mod partition;
+mod rds;
 mod resource;
 mod settings;
 mod types;

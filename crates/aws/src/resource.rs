@@ -17,6 +17,11 @@ pub(crate) trait ResourceType: Send + Sync {
     /// Sets every attribute that the API tells, and `tags_all` to all tags (system tags left out).
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>>;
 
+    /// Reads one object that was just written, by calls that show it soonest: lists of a whole account may lag.
+    async fn read_new(&self, aws: &Aws, object: Object) -> Result<Option<Object>, Failure> {
+        self.read(aws, vec![object]).await.pop().unwrap_or(Ok(None))
+    }
+
     /// Whether an object is read after create and update. A type that says no sets everything itself.
     fn reads_back(&self) -> bool {
         true

@@ -153,7 +153,11 @@ impl Wait {
 }
 
 /// Makes a call again, with growing pauses, while `when` holds for its failure and the time is not over.
-pub(crate) async fn retry<T, F, Fut>(limit: Duration, when: impl Fn(&Failure) -> bool, mut call: F) -> Result<T, Failure>
+pub(crate) async fn retry<T, F, Fut>(
+    limit: Duration,
+    when: impl Fn(&Failure) -> bool,
+    mut call: F,
+) -> Result<T, Failure>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, Failure>>,

@@ -1,7 +1,9 @@
 //! The `aws_*` resource types and data sources as schema and rules. No SDK: what really happens is behind [`Cloud`].
 
 mod cloud;
+pub mod dns;
 pub mod json_text;
+pub mod network;
 pub mod policy;
 mod provider;
 mod registry;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use infra_catalog::{AwsProvider, Cloud, HalfDone, OpContext, catalog};
 use infra_provider::plan::{
-    ActionInputs, ActionKind, Meta, choose_action, filter_replace_paths, proposed_new, same, without_unknown,
+    ActionInputs, ActionKind, Meta, choose_action, filter_replace_paths, proposed_new, same, stored_after_apply,
+    without_unknown,
 };
 use infra_provider::{Configured, Failure, Object, PlanRequest, Private, Problem, Provider};
 use infra_value::{Path, PathStep, Type, Value};
@@ -118,7 +119,7 @@ async fn equivalent_spellings_and_conditional_replacements_are_as_recorded() {
         let none = Value::null(known.schema().block.ty());
         let (from, to) = (decode(&record["from"]), decode(&record["to"]));
         let created = plan(&*configured, ty, &none, &from).await.expect("a plan");
-        let prior = without_unknown(&created.after);
+        let prior = stored_after_apply(&known.schema().block, &created.after, &without_unknown(&created.after));
         match plan(&*configured, ty, &prior, &to).await {
             Ok(answer)
                 if json!(answer.actions) == record["actions"]
@@ -136,4 +137,130 @@ async fn equivalent_spellings_and_conditional_replacements_are_as_recorded() {
     let all = good + wrong.len();
     assert!(good >= 20, "{good} of {all} are right:\n{}", wrong.join("\n"));
     assert_eq!(wrong, [] as [String; 0]);
+}
+
+/// A planned value as plans have it in JSON: unknown parts are left out of the first, and `true` in the second.
+fn planned_json(value: &Value, ty: &Type) -> (Json, Json) {
+    use infra_value::Kind;
+    let element = |ty: &Type, name: &str| match ty {
+        Type::Object(o) => o.attributes.get(name).cloned().unwrap_or(Type::Dynamic),
+        other => other.element().cloned().unwrap_or(Type::Dynamic),
+    };
+    match value.kind() {
+        Kind::Unknown(_) => (Json::Null, json!(true)),
+        Kind::List(t, es) | Kind::Set(t, es) => {
+            let (known, unknown): (Vec<Json>, Vec<Json>) = es.iter().map(|e| planned_json(e, t)).unzip();
+            (known.into(), unknown.into())
+        }
+        Kind::Object(ms) | Kind::Map(_, ms) => {
+            let (mut known, mut unknown) = (serde_json::Map::new(), serde_json::Map::new());
+            for (name, member) in ms.iter() {
+                let (k, u) = planned_json(member, &element(ty, name));
+                if u != json!(true) {
+                    known.insert(name.to_string(), k);
+                }
+                if u != json!(false) {
+                    unknown.insert(name.to_string(), u);
+                }
+            }
+            (known.into(), unknown.into())
+        }
+        _ => (infra_value::value_to_json(value, ty).expect("a known value"), json!(false)),
+    }
+}
+
+#[tokio::test]
+async fn plans_of_all_kinds_of_changes_are_as_recorded() {
+    let Ok(path) = std::env::var("INFRA_PLAN_RECORDS") else { return };
+    let only = std::env::var("INFRA_PLAN_TYPE").unwrap_or_default();
+    let (provider, configured) = aws().await;
+    let mut by_type = std::collections::BTreeMap::<String, (usize, usize)>::new();
+    for record in records(&std::fs::read_to_string(path).expect("records")) {
+        let ty = record["type"].as_str().unwrap_or("");
+        if !only.is_empty() && only != ty {
+            continue;
+        }
+        let known = &catalog().resources[ty];
+        let block_ty = known.schema().block.ty();
+        let decode = |json: &Json| provider.upgrade(ty, known.schema().version, json).expect("an object");
+        let prior = match &record["prior"] {
+            Json::Null => Value::null(block_ty.clone()),
+            json => decode(json),
+        };
+        let config = decode(&record["config"]);
+        let score = by_type.entry(ty.to_string()).or_default();
+        score.1 += 1;
+        let wrong = match plan(&*configured, ty, &prior, &config).await {
+            Err(problems) => vec![format!("{problems:?}")],
+            Ok(answer) => {
+                let (after, unknown) = planned_json(&answer.after, &block_ty);
+                let mut wrong = Vec::new();
+                let only_marks = record["after"] == record["prior"] && record["after_unknown"] == json!({});
+                if json!(answer.actions) != record["actions"] && !only_marks {
+                    wrong.push(format!("actions {:?} not {}", answer.actions, record["actions"]));
+                }
+                if record.get("after").is_some() {
+                    let no_paths = json!([]);
+                    let paths = record.get("replace_paths").unwrap_or(&no_paths);
+                    if paths_json(&answer.replace_paths) != *paths {
+                        wrong.push(format!("paths {} not {paths}", paths_json(&answer.replace_paths)));
+                    }
+                    differences("", &after, &record["after"], &mut wrong);
+                    let unknown = only_true(&unknown);
+                    let recorded = only_true(&record["after_unknown"]);
+                    if unknown != recorded {
+                        differences("unknown:", &unknown, &recorded, &mut wrong);
+                    }
+                }
+                wrong
+            }
+        };
+        if wrong.is_empty() {
+            score.0 += 1;
+        } else {
+            println!("{ty}\n  config {}\n  prior {}", record["config"], set_members(&record["prior"]));
+            wrong.iter().for_each(|w| println!("    - {w}"));
+        }
+    }
+    let (good, all) = by_type.values().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
+    by_type.iter().for_each(|(ty, (good, all))| println!("SCORE {ty}: {good}/{all}"));
+    println!("SCORE all: {good}/{all}");
+}
+
+fn set_members(json: &Json) -> Json {
+    let Json::Object(ms) = json else { return json.clone() };
+    Json::Object(ms.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect())
+}
+
+/// Only the `true` leaves of an `after_unknown`.
+fn only_true(json: &Json) -> Json {
+    match json {
+        Json::Object(ms) => {
+            let members = ms.iter().map(|(k, v)| (k.clone(), only_true(v)));
+            Json::Object(members.filter(|(_, v)| !matches!(v, Json::Bool(false)) && *v != json!({})).collect())
+        }
+        Json::Array(es)
+            if es.iter().all(|e| matches!(only_true(e), Json::Bool(false)) || only_true(e) == json!({})) =>
+        {
+            json!(false)
+        }
+        Json::Array(es) => es.iter().map(only_true).collect(),
+        other => other.clone(),
+    }
+}
+
+fn differences(at: &str, got: &Json, wanted: &Json, out: &mut Vec<String>) {
+    match (got, wanted) {
+        (Json::Object(a), Json::Object(b)) => {
+            let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let none = json!("(not there)");
+            for name in names {
+                let (a, b) = (a.get(name).unwrap_or(&none), b.get(name).unwrap_or(&none));
+                differences(&format!("{at}.{name}"), a, b, out);
+            }
+        }
+        (Json::Number(a), Json::Number(b)) if a.as_f64() == b.as_f64() => {}
+        (a, b) if a == b => {}
+        (a, b) => out.push(format!("{at}: {a} not {b}")),
+    }
 }

@@ -3,6 +3,7 @@
 mod applying;
 mod codec;
 mod conditions;
+mod console;
 mod expand;
 mod graph;
 mod imports;
@@ -12,12 +13,16 @@ mod order;
 pub mod plan;
 mod planning;
 mod registry;
+pub mod saved;
 mod targets;
 mod triggers;
 pub mod ui;
+mod validate;
 mod walk;
 mod world;
 
 pub use applying::{Applied, ApplyInputs, StateStore, apply};
+pub use console::{ConsoleInputs, console, resource_dependencies};
 pub use planning::{PlanInputs, PlanOptions, plan};
 pub use registry::Registry;
+pub use validate::validate;

@@ -50,7 +50,8 @@ impl Problem {
 /// A call to the cloud that failed, with what people search for.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Failure {
-    /// What was being done: `creating EC2 VPC`, `waiting for RDS DB Instance (main) create`.
+    /// What was being done: `creating EC2 VPC`, `waiting for RDS DB Instance (main) create`. Empty where the message
+    /// says it all.
     pub doing: String,
     /// The API operation: `CreateVpc`.
     pub operation: Option<String>,
@@ -79,7 +80,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.doing)?;
+        if !self.doing.is_empty() {
+            write!(f, "{}: ", self.doing)?;
+        }
         if let Some(operation) = &self.operation {
             write!(f, "{operation} was answered ")?;
         }

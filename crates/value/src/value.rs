@@ -182,6 +182,14 @@ impl Value {
             })),
         }
     }
+    /// Whether not even the type is known: it is [`Type::Dynamic`].
+    pub fn has_unknown_type(&self) -> bool {
+        match &self.kind {
+            Kind::Null(ty) => *ty == Type::Dynamic,
+            Kind::Unknown(unknown) => *unknown.ty() == Type::Dynamic,
+            _ => false,
+        }
+    }
     /// Whether this is null.
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null(_))

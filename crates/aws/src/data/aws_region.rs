@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use infra_provider::{Failure, Object};
 
+use crate::Aws;
 use crate::partition::{self, REGIONS};
 use crate::resource::DataSource;
-use crate::Aws;
 
 pub(crate) struct Api;
 

@@ -12,8 +12,6 @@ use crate::{Aws, ec2};
 
 pub(crate) struct Api;
 
-const NONE: &str = "no matching EC2 VPC found";
-
 #[async_trait]
 impl DataSource for Api {
     async fn read(&self, aws: &Aws, object: &mut Object) -> Result<(), Failure> {
@@ -39,9 +37,9 @@ impl DataSource for Api {
         };
         match &found[..] {
             [found] => fill(aws, object, found).await,
-            [] => Err(Failure::new(doing, NONE)),
+            [] => Err(Failure::new("", "no matching EC2 VPC found")),
             _ => Err(Failure::new(
-                doing,
+                "",
                 "multiple EC2 VPCs matched; use additional constraints to reduce matches to a single EC2 VPC",
             )),
         }
@@ -50,7 +48,7 @@ impl DataSource for Api {
 
 async fn fill(aws: &Aws, object: &mut Object, found: &Vpc) -> Result<(), Failure> {
     let (id, owner) = (found.vpc_id().unwrap_or_default(), found.owner_id().unwrap_or_default());
-    let (switches, main) = tokio::join!(vpc::switches(aws, id), vpc::main_table(aws, id, ""));
+    let (switches, main) = tokio::join!(vpc::switches(aws, id), vpc::main_table(aws, id));
     let [hostnames, support, metrics] = switches?;
     object.set("id", id);
     object.set("arn", aws.arn_of("ec2", owner, &format!("vpc/{id}")));

@@ -47,10 +47,7 @@ fn sdk_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
 }
 
 /// The tags of an object to be created; `None` without tags.
-pub(crate) fn tag_specification(
-    kind: ResourceType,
-    tags: &BTreeMap<String, String>,
-) -> Option<Vec<TagSpecification>> {
+pub(crate) fn tag_specification(kind: ResourceType, tags: &BTreeMap<String, String>) -> Option<Vec<TagSpecification>> {
     let tags: Vec<Tag> =
         sdk_tags(tags).into_iter().filter(|t| !t.key().unwrap_or_default().starts_with("aws:")).collect();
     if tags.is_empty() {
@@ -73,9 +70,8 @@ pub(crate) async fn tag(
     }
     if !put.is_empty() {
         let not_yet = |failure: &Failure| failure.code.as_deref().is_some_and(|c| c.ends_with(".NotFound"));
-        let call = || async {
-            aws.ec2().create_tags().resources(id).set_tags(Some(sdk_tags(put))).send().await.doing(&doing)
-        };
+        let call =
+            || async { aws.ec2().create_tags().resources(id).set_tags(Some(sdk_tags(put))).send().await.doing(&doing) };
         retry(PROPAGATION, not_yet, call).await?;
     }
     Ok(())
@@ -169,10 +165,7 @@ pub(crate) async fn groups(aws: &Aws, ids: impl IntoIterator<Item = String>) -> 
 }
 
 /// The rules of security groups, by group.
-pub(crate) async fn rules(
-    aws: &Aws,
-    groups: impl IntoIterator<Item = String>,
-) -> Arc<Answers<Vec<SecurityGroupRule>>> {
+pub(crate) async fn rules(aws: &Aws, groups: impl IntoIterator<Item = String>) -> Arc<Answers<Vec<SecurityGroupRule>>> {
     let client = aws.ec2().clone();
     aws.shared::<Reads>().rules.load(groups, |groups| rules_by_group(client, groups)).await
 }

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdGroupPair};
+use infra_catalog::network::{canonical_v6, protocol};
 use infra_provider::{Failure, Part};
 use infra_value::Value;
 
 use crate::Aws;
-use crate::ec2::routes::canonical_v6;
 use crate::error::{Doing, ignoring};
 
 pub(crate) const GROUP_GONE: &[&str] = &["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"];
@@ -55,20 +55,6 @@ struct Rule {
     lists: Vec<String>,
     groups: Vec<String>,
     own: bool,
-}
-
-/// The spelling of a protocol in states and comparisons: `6` is `tcp`, `all` is `-1`.
-pub(crate) fn protocol(text: &str) -> String {
-    let text = text.to_lowercase();
-    match text.as_str() {
-        "all" | "-1" => "-1",
-        "6" => "tcp",
-        "17" => "udp",
-        "1" => "icmp",
-        "58" => "icmpv6",
-        other => other,
-    }
-    .to_string()
 }
 
 fn traffic(rule: &Part<'_>) -> Traffic {
@@ -334,12 +320,5 @@ mod tests {
         assert_eq!(read, [state[0].clone(), state[1].clone(), rule(80, "", &["10.9.0.0/16"])]);
         let described = blocks("1", "sg-1", &blocks_of(&[rule(80, "by hand", &["10.2.0.0/16"])]), &parts);
         assert_eq!(described, [rule(80, "by hand", &["10.2.0.0/16"])]);
-    }
-
-    #[test]
-    fn protocols_have_one_spelling() {
-        for (given, wanted) in [("TCP", "tcp"), ("6", "tcp"), ("all", "-1"), ("-1", "-1"), ("50", "50")] {
-            assert_eq!(protocol(given), wanted);
-        }
     }
 }

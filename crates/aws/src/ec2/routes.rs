@@ -1,10 +1,11 @@
 //! Routes: what `aws_route_table` and `aws_route` share.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{Route, RouteTable};
+use infra_catalog::network::same_network;
+pub(crate) use infra_catalog::types::aws_route::TARGETS;
 use infra_provider::Failure;
 
 use crate::Aws;
@@ -12,20 +13,6 @@ use crate::batch::{FILTER_VALUES, in_chunks};
 use crate::ec2::filter;
 use crate::error::{Doing, ignoring};
 use crate::wait::{Seen, Wait, retry_on};
-
-/// The attributes that name a target, in the order in which a changed one is looked for.
-pub(crate) const TARGETS: [&str; 10] = [
-    "carrier_gateway_id",
-    "core_network_arn",
-    "egress_only_gateway_id",
-    "gateway_id",
-    "local_gateway_id",
-    "nat_gateway_id",
-    "network_interface_id",
-    "transit_gateway_id",
-    "vpc_endpoint_id",
-    "vpc_peering_connection_id",
-];
 
 /// Codes that pass while a target is coming up.
 const NOT_YET: &[&str] = &["InvalidParameterException", "InvalidTransitGatewayID.NotFound"];
@@ -101,21 +88,6 @@ pub(crate) fn target<'a>(route: &'a Route, kind: &str) -> &'a str {
         _ => route.vpc_peering_connection_id(),
     };
     found.unwrap_or_default()
-}
-
-/// Whether two networks are the same, however they are written.
-pub(crate) fn same_network(a: &str, b: &str) -> bool {
-    let parse = |text: &str| -> Option<(IpAddr, u8)> {
-        let (address, length) = text.split_once('/')?;
-        Some((address.parse().ok()?, length.parse().ok()?))
-    };
-    a == b || parse(a).is_some_and(|network| parse(b) == Some(network))
-}
-
-/// The usual spelling of an IPv6 network; anything else as it is.
-pub(crate) fn canonical_v6(text: &str) -> String {
-    let address = text.split_once('/').and_then(|(a, length)| Some((a.parse::<Ipv6Addr>().ok()?, length)));
-    address.map_or_else(|| text.to_string(), |(address, length)| format!("{address}/{length}"))
 }
 
 macro_rules! with_route {
@@ -281,17 +253,4 @@ pub(crate) async fn foreign_interfaces(aws: &Aws, ids: Vec<String>) -> BTreeSet<
     })
     .await;
     answers.values().cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_are_the_same_however_they_are_written() {
-        assert!(same_network("2001:DB8::/32", "2001:db8:0::/32"));
-        assert!(!same_network("10.0.0.0/8", "10.0.0.0/9"));
-        assert!(!same_network("pl-1", "pl-2"));
-        assert_eq!(canonical_v6("2001:0DB8::/32"), "2001:db8::/32");
-    }
 }

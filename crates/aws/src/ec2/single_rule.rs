@@ -9,11 +9,12 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use infra_catalog::OpContext;
+use infra_catalog::network::protocol;
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
 use crate::ec2;
-use crate::ec2::permissions::{Direction, protocol};
+use crate::ec2::permissions::Direction;
 use crate::error::{Doing, ignoring};
 use crate::resource::ResourceType;
 
@@ -29,8 +30,7 @@ impl ResourceType for SingleRule {
         let groups = objects.iter().map(|o| o.str("security_group_id").to_string());
         let strays = objects.iter().filter(|o| o.str("security_group_id").is_empty()).map(|o| o.id().to_string());
         let strays: Vec<String> = strays.collect();
-        let (by_group, by_id) =
-            tokio::join!(ec2::rules(aws, groups), ec2::rules_by_id(aws.ec2().clone(), strays));
+        let (by_group, by_id) = tokio::join!(ec2::rules(aws, groups), ec2::rules_by_id(aws.ec2().clone(), strays));
         let one = |mut object: Object| {
             let found = match object.str("security_group_id") {
                 "" => by_id.get(object.id())?,
@@ -77,7 +77,13 @@ impl ResourceType for SingleRule {
         Ok(())
     }
 
-    async fn update(&self, aws: &Aws, _prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
+    async fn update(
+        &self,
+        aws: &Aws,
+        _prior: &Object,
+        object: &mut Object,
+        _cx: &OpContext<'_>,
+    ) -> Result<(), Failure> {
         let id = object.id();
         let rule = SecurityGroupRuleRequest::builder()
             .set_cidr_ipv4(object.opt_str("cidr_ipv4"))

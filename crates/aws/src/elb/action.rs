@@ -24,15 +24,16 @@ fn one_to_api(part: Part<'_>, position: i32) -> Action {
     let kind = ActionTypeEnum::from(part.str("type"));
     let action = Action::builder().order(part.opt_i32("order").unwrap_or(position)).r#type(kind.clone());
     let action = match kind {
-        ActionTypeEnum::Forward => {
-            action.set_target_group_arn(part.opt_str("target_group_arn")).set_forward_config(part.part("forward").map(forward))
-        }
+        ActionTypeEnum::Forward => action
+            .set_target_group_arn(part.opt_str("target_group_arn"))
+            .set_forward_config(part.part("forward").map(forward)),
         ActionTypeEnum::Redirect => action.set_redirect_config(part.part("redirect").map(redirect)),
         ActionTypeEnum::FixedResponse => {
             action.set_fixed_response_config(part.part("fixed_response").map(fixed_response))
         }
-        ActionTypeEnum::AuthenticateCognito => action
-            .set_authenticate_cognito_config(part.part("authenticate_cognito").map(cognito)),
+        ActionTypeEnum::AuthenticateCognito => {
+            action.set_authenticate_cognito_config(part.part("authenticate_cognito").map(cognito))
+        }
         ActionTypeEnum::AuthenticateOidc => {
             action.set_authenticate_oidc_config(part.part("authenticate_oidc").map(oidc))
         }
@@ -128,7 +129,9 @@ pub(crate) fn as_written(object: &mut Object, block: &str, config: &Value) {
                     _ => forward.clone(),
                 };
                 let members = action.members().into_iter().flatten();
-                Value::object(members.map(|(k, v)| (k.clone(), if &**k == "forward" { none.clone() } else { v.clone() })))
+                Value::object(
+                    members.map(|(k, v)| (k.clone(), if &**k == "forward" { none.clone() } else { v.clone() })),
+                )
             }
             _ => action.clone(),
         }
@@ -161,10 +164,8 @@ pub(crate) fn fill(object: &mut Object, block: &str, actions: &[Action], with_ar
 
 fn from_api(action: &Action, before: Option<Part<'_>>, arn: bool, list: bool) -> Value {
     let is_forward = action.r#type() == Some(&ActionTypeEnum::Forward);
-    let mut members = vec![
-        ("type", action.r#type().map(|t| Value::from(t.as_str()))),
-        ("order", action.order().map(Value::from)),
-    ];
+    let mut members =
+        vec![("type", action.r#type().map(|t| Value::from(t.as_str()))), ("order", action.order().map(Value::from))];
     if is_forward && arn {
         members.push(("target_group_arn", action.target_group_arn().map(Value::from)));
     }
@@ -185,11 +186,8 @@ fn forward_value(config: &ForwardActionConfig) -> Option<Value> {
         [("arn", group.target_group_arn().map(Value::from)), ("weight", group.weight().map(Value::from))]
     };
     let stickiness = |config: &TargetGroupStickinessConfig| {
-        vec![[
-            ("duration", config.duration_seconds().map(Value::from)),
-            ("enabled", config.enabled().map(Value::from)),
-        ]]
-        .into_attribute()
+        vec![[("duration", config.duration_seconds().map(Value::from)), ("enabled", config.enabled().map(Value::from))]]
+            .into_attribute()
     };
     vec![[
         ("target_group", config.target_groups().iter().map(group).collect::<Vec<_>>().into_attribute()),

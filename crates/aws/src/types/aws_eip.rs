@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Address, AddressAttributeName, DomainType, ResourceType as Kind};
+use futures::future::join_all;
 use infra_catalog::OpContext;
 use infra_provider::{Failure, Object};
 
@@ -18,6 +19,8 @@ use crate::{Aws, partition};
 pub(crate) struct Api;
 
 const IPAM_RELEASE: Duration = Duration::from_secs(10 * 60);
+const NOT_IN_VPC: &str = "this is no allocation id (eipalloc-...); addresses outside of a VPC do not exist any more";
+const GONE: &[&str] = &["InvalidAllocationID.NotFound"];
 
 #[async_trait]
 impl ResourceType for Api {
@@ -28,6 +31,9 @@ impl ResourceType for Api {
         let there = found.values().filter_map(|a| a.allocation_id().map(str::to_string));
         let names = ptr_records(aws, there.collect()).await;
         let one = |mut object: Object| {
+            if !object.id().starts_with("eipalloc-") {
+                return Err(Failure::new(format!("reading EC2 EIP ({})", object.id()), NOT_IN_VPC));
+            }
             let Some(address) = found.get(object.id())? else { return Ok(None) };
             let name = names.get(object.id())?.map(String::as_str).unwrap_or_default();
             fill(aws, &mut object, address, name);
@@ -86,7 +92,7 @@ impl ResourceType for Api {
         let call = aws.ec2().release_address().allocation_id(id);
         let call = call.set_network_border_group(object.opt_str("network_border_group"));
         let answer = call.send().await.doing(format!("deleting EC2 EIP ({id})"));
-        ignoring(answer, &["InvalidAllocationID.NotFound"])?;
+        ignoring(answer, GONE)?;
         match object.opt_str("ipam_pool_id") {
             Some(pool) => ec2::released_to_pool(aws, &pool, id, IPAM_RELEASE).await,
             None => Ok(()),
@@ -144,23 +150,31 @@ fn public_name(region: &str, address: &str) -> String {
 /// Reverse names, by allocation id.
 async fn ptr_records(aws: &Aws, ids: Vec<String>) -> Answers<String> {
     in_chunks(ids, FILTER_VALUES, |ids| async {
-        let call = aws.ec2().describe_addresses_attribute().set_allocation_ids(Some(ids));
-        let pages = call.attribute(AddressAttributeName::DomainName).into_paginator();
-        let found: Result<Vec<_>, _> = pages.items().send().collect().await;
-        match found.doing("reading EC2 EIP domain names") {
-            // Where there are no reverse names.
-            Err(failure)
-                if failure.is(&["InvalidAction"]) && failure.message.contains("not valid for this web service") =>
-            {
-                Ok(Vec::new())
+        match ptr_records_of(aws, ids.clone()).await {
+            // One that went away in between fails the call for all: then each alone.
+            Err(failure) if failure.is(GONE) => {
+                let each = ids.into_iter().map(|id| ptr_records_of(aws, vec![id]));
+                let each = join_all(each).await.into_iter().filter(|r| !matches!(r, Err(f) if f.is(GONE)));
+                Ok(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
             }
-            found => Ok(found?
-                .into_iter()
-                .filter_map(|a| Some((a.allocation_id?, a.ptr_record.unwrap_or_default())))
-                .collect()),
+            answer => answer,
         }
     })
     .await
+}
+
+async fn ptr_records_of(aws: &Aws, ids: Vec<String>) -> Result<Vec<(String, String)>, Failure> {
+    let call = aws.ec2().describe_addresses_attribute().set_allocation_ids(Some(ids));
+    let pages = call.attribute(AddressAttributeName::DomainName).into_paginator();
+    let found: Result<Vec<_>, _> = pages.items().send().collect().await;
+    let found = match found.doing("reading EC2 EIP domain names") {
+        // Where there are no reverse names.
+        Err(failure) if failure.is(&["InvalidAction"]) && failure.message.contains("not valid for this web service") => {
+            Vec::new()
+        }
+        found => found?,
+    };
+    Ok(found.into_iter().filter_map(|a| Some((a.allocation_id?, a.ptr_record.unwrap_or_default()))).collect())
 }
 
 async fn associate(aws: &Aws, object: &Object) -> Result<(), Failure> {
@@ -177,13 +191,11 @@ async fn associate(aws: &Aws, object: &Object) -> Result<(), Failure> {
         .set_instance_id(instance)
         .set_network_interface_id(interface)
         .set_private_ip_address(object.opt_str("associate_with_private_ip"));
-    let made = retry_on(PROPAGATION, &["InvalidAllocationID.NotFound"], || async {
-        call.clone().send().await.doing(&doing)
-    });
+    let made =
+        retry_on(PROPAGATION, GONE, || async { call.clone().send().await.doing(&doing) });
     let association = made.await?.association_id.unwrap_or_default();
-    let pending = |failure: &Failure| {
-        failure.is(&["InvalidInstanceID"]) && failure.message.contains("pending instance")
-    };
+    let pending =
+        |failure: &Failure| failure.is(&["InvalidInstanceID"]) && failure.message.contains("pending instance");
     let shows = || async {
         let call = aws.ec2().describe_addresses().filters(filter("association-id", [&association]));
         call.send().await.doing(format!("reading EC2 EIP ({id}) association"))

@@ -23,7 +23,8 @@ impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let ids = objects.iter().map(|o| o.id().to_string()).collect();
         ec2::internet_gateways(aws.ec2().clone(), ids).await.fill(objects, Object::id, |object, gateway| {
-            let (id, owner) = (gateway.internet_gateway_id().unwrap_or_default(), gateway.owner_id().unwrap_or_default());
+            let (id, owner) =
+                (gateway.internet_gateway_id().unwrap_or_default(), gateway.owner_id().unwrap_or_default());
             object.set("arn", aws.arn_of("ec2", owner, &format!("internet-gateway/{id}")));
             object.set("owner_id", owner);
             object.set("vpc_id", gateway.attachments().first().and_then(|a| a.vpc_id()));

@@ -209,9 +209,7 @@ async fn address_there(
     Wait::new(format!("waiting for EC2 NAT Gateway ({id}) address"), limit)
         .until(|| async {
             Ok(match address_status(aws, id, &which).await? {
-                Some((status, why)) => {
-                    Seen::by_state((), &status, &[pending], &["succeeded"]).because(Some(&why))
-                }
+                Some((status, why)) => Seen::by_state((), &status, &[pending], &["succeeded"]).because(Some(&why)),
                 None => Seen::Missing,
             })
         })

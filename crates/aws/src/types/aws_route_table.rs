@@ -52,7 +52,12 @@ impl ResourceType for Api {
             propagate(aws, &id, &gateway, limit).await?;
         }
         let wanted = written(&object.parts("route"))?;
-        try_join_all(wanted.iter().map(|(destination, target)| make(aws, &id, destination, target, limit))).await?;
+        // The table that was just seen may not be seen everywhere yet.
+        let id = id.as_str();
+        try_join_all(wanted.iter().map(|(destination, target)| {
+            retry_on(limit, TABLE_GONE, move || make(aws, id, destination, target, limit))
+        }))
+        .await?;
         Ok(())
     }
 
@@ -119,8 +124,11 @@ impl ResourceType for Api {
 fn written(blocks: &[Part<'_>]) -> Result<Vec<(Destination, Target)>, Failure> {
     let mut all = Vec::new();
     for block in blocks {
-        let destination =
-            Destination::new(block.str("cidr_block"), block.str("ipv6_cidr_block"), block.str("destination_prefix_list_id"));
+        let destination = Destination::new(
+            block.str("cidr_block"),
+            block.str("ipv6_cidr_block"),
+            block.str("destination_prefix_list_id"),
+        );
         let target = Target::of(|name| block.raw(name).as_str().unwrap_or(""));
         match (destination, target) {
             (Some(destination), Some(target)) => all.push((destination, target)),
@@ -201,11 +209,10 @@ fn fill(aws: &Aws, object: &mut Object, table: &RouteTable, foreign: &BTreeSet<S
 fn is_shown(route: &Route, local_ones: bool, foreign: &BTreeSet<String>) -> bool {
     let gateway = route.gateway_id().unwrap_or_default();
     let by_endpoint = route.destination_prefix_list_id().is_some() && gateway.starts_with("vpce-");
-    !(gateway == "local" && !local_ones)
-        && gateway != "VpcLattice"
-        && route.origin() != Some(&RouteOrigin::EnableVgwRoutePropagation)
-        && !by_endpoint
-        && !route.network_interface_id().is_some_and(|id| foreign.contains(id))
+    let by_gateway = route.origin() == Some(&RouteOrigin::EnableVgwRoutePropagation) || gateway == "VpcLattice";
+    let by_service = route.network_interface_id().is_some_and(|id| foreign.contains(id));
+    let local = gateway == "local" && !local_ones;
+    !(by_endpoint || by_gateway || by_service || local)
 }
 
 fn route_value(route: &Route) -> Value {

@@ -47,12 +47,13 @@ impl ResourceType for Api {
             .await?;
         // What AWS allows by itself goes: a group allows what its configuration says.
         if group.vpc_id().is_some_and(|vpc| !vpc.is_empty()) {
-            revoke_all_egress(aws, &id).await?;
+            fresh(|| revoke_all_egress(aws, &id)).await?;
         }
         for (name, direction) in DIRECTIONS {
             let wanted = atoms(object, name)?;
             if !wanted.is_empty() {
-                permissions::authorize(aws, &id, direction, permissions::permissions(&id, &wanted)).await?;
+                let wanted = permissions::permissions(&id, &wanted);
+                fresh(|| permissions::authorize(aws, &id, direction, wanted.clone())).await?;
             }
         }
         Ok(())
@@ -112,6 +113,11 @@ impl ResourceType for Api {
             })
             .await
     }
+}
+
+/// A call about a group that was just seen, and may not be seen everywhere yet.
+async fn fresh<T, F: Future<Output = Result<T, Failure>>>(call: impl FnMut() -> F) -> Result<T, Failure> {
+    retry_on(Duration::from_secs(60), GROUP_GONE, call).await
 }
 
 fn atoms(object: &Object, name: &str) -> Result<BTreeSet<Atom>, Failure> {

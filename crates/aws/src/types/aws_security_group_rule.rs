@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{IpPermission, SecurityGroup, SecurityGroupRule};
 use infra_catalog::OpContext;
+use infra_catalog::network::{canonical_v6, protocol};
 use infra_provider::{Failure, Object};
 
-use crate::ec2::permissions::{self, Direction, GROUP_GONE, Source, Traffic, pair_name, protocol};
-use crate::ec2::routes::canonical_v6;
+use crate::ec2::permissions::{self, Direction, GROUP_GONE, Source, Traffic, pair_name};
 use crate::error::Doing;
 use crate::resource::ResourceType;
 use crate::wait::{Seen, Wait};

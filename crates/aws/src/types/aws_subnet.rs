@@ -75,13 +75,7 @@ impl ResourceType for Api {
         modify(aws, &made, object).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         modify(aws, prior, object).await
     }
 
@@ -126,9 +120,8 @@ fn fill(object: &mut Object, subnet: &Subnet) {
     object.set("map_public_ip_on_launch", subnet.map_public_ip_on_launch());
     object.set("outpost_arn", subnet.outpost_arn());
     let mut blocks = subnet.ipv6_cidr_block_association_set().iter();
-    let block = blocks.find(|a| {
-        a.ipv6_cidr_block_state().and_then(|s| s.state()).is_some_and(|s| s.as_str() == "associated")
-    });
+    let block =
+        blocks.find(|a| a.ipv6_cidr_block_state().and_then(|s| s.state()).is_some_and(|s| s.as_str() == "associated"));
     object.set("ipv6_cidr_block", block.and_then(|a| a.ipv6_cidr_block()));
     object.set("ipv6_cidr_block_association_id", block.and_then(|a| a.association_id()));
     let names = subnet.private_dns_name_options_on_launch();
@@ -136,9 +129,9 @@ fn fill(object: &mut Object, subnet: &Subnet) {
         "enable_resource_name_dns_aaaa_record_on_launch",
         names.and_then(|n| n.enable_resource_name_dns_aaaa_record()),
     );
-    object.set("enable_resource_name_dns_a_record_on_launch", names.and_then(|n| n.enable_resource_name_dns_a_record()));
     object
-        .set("private_dns_hostname_type_on_launch", names.and_then(|n| n.hostname_type()).map(|t| t.as_str()));
+        .set("enable_resource_name_dns_a_record_on_launch", names.and_then(|n| n.enable_resource_name_dns_a_record()));
+    object.set("private_dns_hostname_type_on_launch", names.and_then(|n| n.hostname_type()).map(|t| t.as_str()));
     object.set("tags_all", ec2::tags(subnet.tags()));
 }
 
@@ -151,9 +144,8 @@ async fn modify(aws: &Aws, prior: &Object, object: &mut Object) -> Result<(), Fa
     if differs(object, "customer_owned_ipv4_pool") || differs(object, "map_customer_owned_ip_on_launch") {
         let name = "map_customer_owned_ip_on_launch";
         let pool = object.opt_str("customer_owned_ipv4_pool");
-        let call = |m: Modify| {
-            m.map_customer_owned_ip_on_launch(on(object, name)).set_customer_owned_ipv4_pool(pool.clone())
-        };
+        let call =
+            |m: Modify| m.map_customer_owned_ip_on_launch(on(object, name)).set_customer_owned_ipv4_pool(pool.clone());
         send(aws, &id, object, name, call).await?;
     }
     let name = "assign_ipv6_address_on_creation";

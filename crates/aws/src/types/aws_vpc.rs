@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, ResourceType as Kind, Tenancy, Vpc, VpcAttributeName, VpcIpv6CidrBlockAssociation, VpcTenancy,
+    AttributeBooleanValue, ResourceType as Kind, RouteTable, Tenancy, Vpc, VpcAttributeName,
+    VpcIpv6CidrBlockAssociation, VpcTenancy,
 };
 use futures::future::{join_all, try_join3};
 use infra_catalog::OpContext;
@@ -34,16 +35,28 @@ const SWITCHES: [(&str, bool, VpcAttributeName); 3] = [
 
 #[async_trait]
 impl ResourceType for Api {
+    /// All calls at once: what belongs to a VPC that is gone is not looked at.
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let ids = objects.iter().map(|o| o.id().to_string()).collect();
-        let found = ec2::vpcs(aws.ec2().clone(), ids).await;
-        join_all(objects.into_iter().map(|mut object| async {
-            let Some(vpc) = found.get(object.id())? else { return Ok(None) };
-            match fill(aws, &mut object, vpc).await {
-                Ok(()) => Ok(Some(object)),
-                // Deleted since the first call.
-                Err(failure) if failure.is(GONE) => Ok(None),
-                Err(failure) => Err(failure),
+        let ids: Vec<String> = objects.iter().map(|o| o.id().to_string()).collect();
+        let tables = objects.iter().map(|o| o.str("main_route_table_id").to_string());
+        let (found, tables, switches) = tokio::join!(
+            ec2::vpcs(aws.ec2().clone(), ids.clone()),
+            ec2::route_tables(aws, tables),
+            join_all(ids.iter().map(|id| switches(aws, id))),
+        );
+        join_all(objects.into_iter().zip(switches).map(|(mut object, switches)| {
+            let (found, tables) = (&found, &tables);
+            async move {
+                let Some(vpc) = found.get(object.id())? else { return Ok(None) };
+                let switches = match switches {
+                    // Deleted in between.
+                    Err(failure) if failure.is(GONE) => return Ok(None),
+                    switches => switches?,
+                };
+                let known = object.str("main_route_table_id");
+                let still_main = tables.get(known).ok().flatten().is_some_and(|table| is_main(table, object.id()));
+                fill(&mut object, aws, vpc, switches, still_main).await;
+                Ok(Some(object))
             }
         }))
         .await
@@ -99,13 +112,7 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let id = object.id().to_string();
         for (name, _, attribute) in &SWITCHES {
             if changed(prior, object, &[name]) {
@@ -117,11 +124,8 @@ impl ResourceType for Api {
             let call = aws.ec2().modify_vpc_tenancy().vpc_id(&id).instance_tenancy(tenancy);
             call.send().await.doing(format!("modifying EC2 VPC ({id}) tenancy"))?;
         }
-        let generated = changed(
-            prior,
-            object,
-            &["assign_generated_ipv6_cidr_block", "ipv6_cidr_block_network_border_group"],
-        );
+        let generated =
+            changed(prior, object, &["assign_generated_ipv6_cidr_block", "ipv6_cidr_block_network_border_group"]);
         let own = changed(prior, object, &["ipv6_ipam_pool_id"])
             || (changed(prior, object, &["ipv6_cidr_block"]) && !generated);
         if generated || own {
@@ -130,10 +134,9 @@ impl ResourceType for Api {
                 let block = object.opt_str("ipv6_cidr_block");
                 let call = call
                     .set_ipv6_cidr_block(block.clone())
-                    .set_ipv6_pool(None)
                     .set_ipv6_ipam_pool_id(object.opt_str("ipv6_ipam_pool_id"))
                     .set_ipv6_netmask_length(object.opt_i32("ipv6_netmask_length"));
-                (block.is_some() || object.is_set("ipv6_ipam_pool_id")).then_some(call)
+                (block.is_some() || object.opt_str("ipv6_ipam_pool_id").is_some()).then_some(call)
             } else {
                 let call = call
                     .amazon_provided_ipv6_cidr_block(true)
@@ -193,22 +196,20 @@ async fn one(aws: &Aws, id: &str) -> Result<Option<Vpc>, Failure> {
     }
 }
 
-async fn fill(aws: &Aws, object: &mut Object, vpc: &Vpc) -> Result<(), Failure> {
+async fn fill(object: &mut Object, aws: &Aws, vpc: &Vpc, switches: [bool; 3], still_main: bool) {
     let id = vpc.vpc_id().unwrap_or_default();
-    let [hostnames, support, metrics] = switches(aws, id).await?;
     let owner = vpc.owner_id().unwrap_or_default();
     object.set("arn", aws.arn_of("ec2", owner, &format!("vpc/{id}")));
     object.set("owner_id", owner);
     object.set("cidr_block", vpc.cidr_block());
     object.set("dhcp_options_id", vpc.dhcp_options_id());
     object.set("instance_tenancy", vpc.instance_tenancy().map(|t| t.as_str()));
-    object.set("enable_dns_hostnames", hostnames);
-    object.set("enable_dns_support", support);
-    object.set("enable_network_address_usage_metrics", metrics);
+    for ((name, _, _), on) in SWITCHES.iter().zip(switches) {
+        object.set(name, on);
+    }
     object.set("tags_all", ec2::tags(vpc.tags()));
-    defaults(aws, object, id).await;
+    defaults(aws, object, id, still_main).await;
     ipv6(object, vpc);
-    Ok(())
 }
 
 /// The three attributes that no Describe call tells: hostnames, support, metrics.
@@ -238,7 +239,9 @@ async fn switch(aws: &Aws, id: &str, attribute: &VpcAttributeName, on: bool) -> 
         VpcAttributeName::EnableDnsSupport => call.enable_dns_support(value),
         _ => call.enable_network_address_usage_metrics(value),
     };
-    call.send().await.doing(format!("modifying EC2 VPC ({id}) {}", attribute.as_str()))?;
+    let doing = format!("modifying EC2 VPC ({id}) {}", attribute.as_str());
+    // A new VPC may not be seen everywhere yet.
+    retry_on(Duration::from_secs(30), GONE, || async { call.clone().send().await.doing(&doing) }).await?;
     Wait::new(format!("waiting for EC2 VPC ({id}) {} update", attribute.as_str()), PROPAGATION)
         .until(|| async {
             let now = value_of(aws, id, attribute.clone()).await?;
@@ -249,9 +252,10 @@ async fn switch(aws: &Aws, id: &str, attribute: &VpcAttributeName, on: bool) -> 
 
 /// The default ACL and group of a VPC never change, so they are only looked for where they are not known; the main
 /// table is looked at, and looked for when it is not the main one any more. None of them is worth a failure.
-async fn defaults(aws: &Aws, object: &mut Object, id: &str) {
+async fn defaults(aws: &Aws, object: &mut Object, id: &str, still_main: bool) {
     if object.str("default_network_acl_id").is_empty() {
-        let call = aws.ec2().describe_network_acls().filters(filter("default", ["true"])).filters(filter("vpc-id", [id]));
+        let call =
+            aws.ec2().describe_network_acls().filters(filter("default", ["true"])).filters(filter("vpc-id", [id]));
         match call.max_results(5).send().await.doing("reading EC2 VPC default network ACL") {
             Ok(answer) => {
                 let acl = answer.network_acls().first().and_then(|a| a.network_acl_id());
@@ -272,28 +276,25 @@ async fn defaults(aws: &Aws, object: &mut Object, id: &str) {
         };
         object.set("default_security_group_id", group);
     }
-    let main = match main_table(aws, id, object.str("main_route_table_id")).await {
-        Ok(main) => main,
-        Err(failure) => {
-            tracing::warn!(vpc = id, %failure);
-            None
-        }
-    };
-    object.set("main_route_table_id", main.clone());
-    object.set("default_route_table_id", main);
+    if !still_main {
+        let main = match main_table(aws, id).await {
+            Ok(main) => main,
+            Err(failure) => {
+                tracing::warn!(vpc = id, %failure);
+                None
+            }
+        };
+        object.set("main_route_table_id", main);
+    }
+    object.set("default_route_table_id", object.str("main_route_table_id").to_string());
 }
 
-/// The id of a VPC's main route table; `known` is the one that it had.
-pub(crate) async fn main_table(aws: &Aws, vpc: &str, known: &str) -> Result<Option<String>, Failure> {
-    if !known.is_empty() {
-        let tables = ec2::route_tables(aws, [known.to_string()]).await;
-        let still = tables.get(known)?.is_some_and(|table| {
-            table.vpc_id() == Some(vpc) && table.associations().iter().any(|a| a.main() == Some(true))
-        });
-        if still {
-            return Ok(Some(known.to_string()));
-        }
-    }
+fn is_main(table: &RouteTable, vpc: &str) -> bool {
+    table.vpc_id() == Some(vpc) && table.associations().iter().any(|a| a.main() == Some(true))
+}
+
+/// The id of a VPC's main route table.
+pub(crate) async fn main_table(aws: &Aws, vpc: &str) -> Result<Option<String>, Failure> {
     let call = aws.ec2().describe_route_tables();
     let call = call.filters(filter("association.main", ["true"])).filters(filter("vpc-id", [vpc]));
     let answer = call.max_results(5).send().await.doing("reading EC2 VPC main route table")?;

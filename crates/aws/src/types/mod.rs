@@ -32,6 +32,15 @@ macro_rules! types {
 }
 
 types! {
+    aws_db_subnet_group,
+    aws_db_parameter_group,
+    aws_iam_role_policy_attachment,
+    aws_iam_role_policy,
+    aws_iam_role,
+    aws_iam_policy,
+    aws_appautoscaling_target,
+    aws_appautoscaling_policy,
+    aws_ecs_service,
     aws_ecs_task_definition,
     aws_ecs_cluster_capacity_providers,
     aws_ecs_cluster,

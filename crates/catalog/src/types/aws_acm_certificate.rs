@@ -1,8 +1,165 @@
 //! `aws_acm_certificate`: its rules beyond the schema.
 
-use infra_provider::plan::TypeRules;
+use std::collections::BTreeSet;
+
+use infra_provider::Problem;
+use infra_provider::plan::{Around, Diff, Key, TypeRules};
+use infra_value::{Type, Value};
+
+use crate::parse_duration;
+use crate::validate::Check;
 
 /// The rules of `aws_acm_certificate`.
 pub struct Rules;
 
-impl TypeRules for Rules {}
+const IMPORTED: [&str; 3] = ["certificate_body", "certificate_chain", "private_key"];
+const NAMES: &str = "subject_alternative_names";
+const OPTIONS: &str = "domain_validation_options";
+
+impl TypeRules for Rules {
+    fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
+        let mut check = Check::new(config, problems);
+        check.matches_not("domain_name", r"\.$", "cannot end with a period");
+        check.length(NAMES, 1..=253);
+        check.matches_not(NAMES, r"\.$", "cannot end with a period");
+        check.exactly_one_of(&["domain_name", "private_key"]);
+        check.arn("certificate_authority_arn");
+        check.one_of("validation_method", &["EMAIL", "DNS", "HTTP"]);
+        check.one_of(
+            "key_algorithm",
+            &["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"],
+        );
+        check.text("early_renewal_duration", |key, text| {
+            (!text.is_empty() && duration(text).is_none())
+                .then(|| format!("{key:?} ({text:?}) has to be an ISO 8601 duration such as P30D, or one such as 720h"))
+        });
+        check.each("options", |check| {
+            check.one_of("certificate_transparency_logging_preference", &["ENABLED", "DISABLED"]);
+        });
+        check.conflicts("certificate_authority_arn", &["certificate_body", "private_key", "validation_method"]);
+        check.required_with("certificate_body", &["private_key"]);
+        check.required_with("certificate_chain", &["certificate_body", "private_key"]);
+        for name in ["certificate_body", "certificate_chain"] {
+            check.conflicts(name, &["certificate_authority_arn", "domain_name", "validation_method"]);
+        }
+        for name in ["early_renewal_duration", "key_algorithm", NAMES, "validation_method", "validation_option"] {
+            check.conflicts(name, &IMPORTED);
+        }
+        check.conflicts("early_renewal_duration", &["validation_method"]);
+        check.conflicts("validation_method", &["certificate_authority_arn"]);
+    }
+
+    fn suppress(&self, key: Key<'_>, old: &str, new: &str, around: Around<'_>) -> bool {
+        let imported = || around.proposed.get("private_key").and_then(Value::as_str).is_some_and(|k| !k.is_empty());
+        match key.names {
+            ["options"] => (old == "1" && new == "0") || imported(),
+            ["options", ..] => imported(),
+            _ => false,
+        }
+    }
+
+    fn set_identity(&self, names: &[&str], element: &Value) -> Option<Value> {
+        (names == [OPTIONS]).then(|| element.get("domain_name").cloned())?
+    }
+
+    fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
+        names(diff);
+        renewal(diff);
+        Ok(())
+    }
+}
+
+/// A certificate is for its domain and for the alternative names; DNS validation wants one record for each.
+fn names(diff: &mut Diff<'_>) {
+    if !diff.may_change("domain_name") && !diff.may_change(NAMES) {
+        return;
+    }
+    let domain = diff.new("domain_name");
+    let given = match diff.config.get(NAMES) {
+        Some(given) if !given.is_null() => given.clone(),
+        _ => Value::strings::<&str>([]),
+    };
+    if !domain.is_known() || !given.is_wholly_known() {
+        diff.set_new_computed(NAMES);
+        diff.set_new_computed(OPTIONS);
+        return;
+    }
+    let Some(domain) = domain.as_str().filter(|name| !name.is_empty()) else { return };
+    let given = given.elements().unwrap_or(&[]).iter().filter_map(Value::as_str);
+    let all: BTreeSet<String> = given.chain([domain]).map(str::to_string).collect();
+    let before: BTreeSet<String> = diff.was().strings(NAMES).into_iter().collect();
+    diff.set_new(NAMES, Value::set(Type::String, all.iter().map(Value::string)));
+    if all == before && !diff.has_change("domain_name") {
+        return;
+    }
+    let method = diff.new("validation_method");
+    if method.as_str() == Some("DNS") {
+        let unknown = || Value::unknown(Type::String);
+        let options = all.iter().map(|name| {
+            Value::object([
+                ("domain_name", Value::string(name)),
+                ("resource_record_name", unknown()),
+                ("resource_record_type", unknown()),
+                ("resource_record_value", unknown()),
+            ])
+        });
+        let element = Type::object(
+            ["domain_name", "resource_record_name", "resource_record_type", "resource_record_value"]
+                .map(|name| (name, Type::String)),
+        );
+        diff.set_new(OPTIONS, Value::set(element, options));
+    }
+}
+
+/// A certificate that is due is renewed by the next apply.
+fn renewal(diff: &mut Diff<'_>) {
+    if diff.is_create() {
+        return;
+    }
+    if diff.was().bool("pending_renewal") {
+        diff.set_new_computed("pending_renewal");
+    } else if diff.may_change("early_renewal_duration") {
+        if diff.is_known("early_renewal_duration") {
+            let was = diff.was();
+            let early = diff.new("early_renewal_duration").as_str().unwrap_or("").to_string();
+            let due =
+                renewal_is_due(was.str("renewal_eligibility"), was.str("not_after"), &early, jiff::Timestamp::now());
+            diff.set_new("pending_renewal", Value::bool(due));
+        } else {
+            diff.set_new_computed("pending_renewal");
+        }
+    }
+}
+
+/// Whether a certificate may be renewed, and is within `early` (`P30D`, `720h`) of its end.
+pub fn renewal_is_due(eligibility: &str, not_after: &str, early: &str, now: jiff::Timestamp) -> bool {
+    let Ok(end) = not_after.parse::<jiff::Timestamp>() else { return false };
+    let end = end.to_zoned(jiff::tz::TimeZone::UTC);
+    let begin = duration(early).and_then(|early| end.checked_sub(early).ok());
+    eligibility == "ELIGIBLE" && begin.is_some_and(|begin| now > begin.timestamp())
+}
+
+/// A duration of ISO 8601, or one with units.
+fn duration(text: &str) -> Option<jiff::Span> {
+    if text.starts_with('P') {
+        return text.parse().ok();
+    }
+    let seconds = i64::try_from(parse_duration(text)?.as_secs()).ok()?;
+    jiff::Span::new().try_seconds(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_due_when_its_end_is_near() {
+        let now: jiff::Timestamp = "2026-06-01T00:00:00Z".parse().unwrap_or_default();
+        let due = |eligibility: &str, end: &str, early: &str| renewal_is_due(eligibility, end, early, now);
+        assert!(due("ELIGIBLE", "2026-06-30T00:00:00Z", "P30D"));
+        assert!(due("ELIGIBLE", "2026-06-30T00:00:00Z", "720h"));
+        assert!(!due("ELIGIBLE", "2026-07-30T00:00:00Z", "P30D"));
+        assert!(!due("INELIGIBLE", "2026-06-30T00:00:00Z", "P30D"));
+        assert!(!due("ELIGIBLE", "2026-06-30T00:00:00Z", ""));
+    }
+}

@@ -1,8 +1,16 @@
 //! `aws_internet_gateway`: its rules beyond the schema.
 
+use std::time::Duration;
+
 use infra_provider::plan::TypeRules;
 
 /// The rules of `aws_internet_gateway`.
 pub struct Rules;
 
-impl TypeRules for Rules {}
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+impl TypeRules for Rules {
+    fn timeouts(&self) -> &'static [(&'static str, Duration)] {
+        &[("create", LIMIT), ("delete", LIMIT), ("update", LIMIT)]
+    }
+}

@@ -73,7 +73,10 @@ impl TypeRules for Rules {
     }
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
-        let (subnets, mapping) = (diff.may_change("subnets"), diff.may_change("subnet_mapping"));
+        // On create the one that is not written is unknown, which is no change.
+        let written = |name: &str| diff.config.get(name).is_some_and(|v| !v.is_null() && !v.is_empty());
+        let changes = |name: &str| written(name) && diff.may_change(name);
+        let (subnets, mapping) = (changes("subnets"), changes("subnet_mapping"));
         if !diff.is_create() {
             match text(&diff.planned, "load_balancer_type").as_str() {
                 "application" => application(diff, mapping),

@@ -1,8 +1,60 @@
 //! `aws_ssm_parameter`: its rules beyond the schema.
 
-use infra_provider::plan::TypeRules;
+use std::collections::BTreeMap;
+
+use infra_provider::Problem;
+use infra_provider::plan::{Around, Diff, Key, TypeRules};
+use infra_value::Value;
+
+use crate::validate::Check;
 
 /// The rules of `aws_ssm_parameter`.
 pub struct Rules;
 
-impl TypeRules for Rules {}
+impl TypeRules for Rules {
+    fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
+        let mut check = Check::new(config, problems);
+        check.length("name", 1..=2048);
+        check.length("description", 0..=1024);
+        check.length("allowed_pattern", 0..=1024);
+        check.one_of("type", &["String", "StringList", "SecureString"]);
+        check.one_of("tier", &["Standard", "Advanced", "Intelligent-Tiering"]);
+        check.one_of("data_type", &["aws:ec2:image", "aws:ssm:integration", "text"]);
+        check.exactly_one_of(&["insecure_value", "value", "value_wo"]);
+        check.required_with("value_wo", &["value_wo_version"]);
+        check.required_with("value_wo_version", &["value_wo"]);
+    }
+
+    fn suppress(&self, key: Key<'_>, old: &str, new: &str, _around: Around<'_>) -> bool {
+        // AWS then decides for itself which of the other two it is.
+        key.is(&["tier"]) && !old.is_empty() && new == "Intelligent-Tiering"
+    }
+
+    fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
+        if diff.was().str("tier") == "Advanced" && diff.will().str("tier") == "Standard" {
+            diff.force_new_attribute("tier");
+        }
+        let unset = |diff: &Diff<'_>, name: &str| diff.config.get(name).is_none_or(Value::is_null);
+        let (value, insecure) = (diff.may_change("value"), diff.may_change("insecure_value"));
+        // On create they are unknown anyway, and count as a change only if they are written.
+        let value = value && !unset(diff, "value");
+        let insecure = insecure && !unset(diff, "insecure_value");
+        if value || diff.may_change("description") {
+            diff.set_new_computed("version");
+        }
+        if insecure && unset(diff, "value") {
+            diff.set_new_computed("value");
+        }
+        if value && unset(diff, "insecure_value") {
+            diff.set_new_computed("insecure_value");
+        }
+        if diff.may_change("value_wo_version") {
+            diff.set_new_computed("has_value_wo");
+        }
+        Ok(())
+    }
+
+    fn import(&self, _id: &str) -> Result<BTreeMap<&'static str, Value>, Problem> {
+        Ok(BTreeMap::from([("has_value_wo", Value::bool(false))]))
+    }
+}

@@ -1,8 +1,3 @@
-//! `aws_vpc_security_group_egress_rule`: its rules beyond the schema.
+//! `aws_vpc_security_group_egress_rule`: its rules beyond the schema are those of ingress rules.
 
-use infra_provider::plan::TypeRules;
-
-/// The rules of `aws_vpc_security_group_egress_rule`.
-pub struct Rules;
-
-impl TypeRules for Rules {}
+pub use super::aws_vpc_security_group_ingress_rule::Rules;

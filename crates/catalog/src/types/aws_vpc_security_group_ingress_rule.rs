@@ -1,8 +1,67 @@
-//! `aws_vpc_security_group_ingress_rule`: its rules beyond the schema.
+//! `aws_vpc_security_group_ingress_rule`: its rules beyond the schema, which are those of egress rules too.
 
-use infra_provider::plan::TypeRules;
+use infra_provider::Problem;
+use infra_provider::plan::{Diff, PluginKind, TypeRules};
+use infra_value::{Path, Value};
+
+use crate::validate::{Check, ipv4_network_error, ipv6_network_error};
 
 /// The rules of `aws_vpc_security_group_ingress_rule`.
 pub struct Rules;
 
-impl TypeRules for Rules {}
+const SOURCES: [&str; 4] = ["cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id"];
+
+impl TypeRules for Rules {
+    fn kind(&self) -> PluginKind {
+        PluginKind::Framework
+    }
+
+    fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
+        let mut check = Check::new(config, problems);
+        for name in ["from_port", "to_port"] {
+            if let Some(port) = check.known(name).and_then(Value::as_i64)
+                && !(-1..=65535).contains(&port)
+            {
+                let detail = format!("Attribute {name} value must be between -1 and 65535, got: {port}");
+                check.problem(name, Problem::error("Invalid Attribute Value", detail));
+            }
+        }
+        for (name, version, error) in [
+            ("cidr_ipv4", "IPv4", ipv4_network_error as fn(&str) -> Option<String>),
+            ("cidr_ipv6", "IPv6", ipv6_network_error),
+        ] {
+            let text = check.known(name).and_then(Value::as_str);
+            if let Some(text) = text.filter(|text| error(text).is_some()) {
+                let wanted = format!("must be a valid {version} CIDR that represents a network address");
+                let detail = format!("Attribute {name} value {wanted}, got: {text}");
+                check.problem(name, Problem::error("Invalid Attribute Value", detail));
+            }
+        }
+        let unknown = SOURCES.iter().any(|name| check.is_unknown(name));
+        let summary = match SOURCES.iter().filter(|name| check.is_set(name)).count() {
+            0 => "Missing Attribute Configuration",
+            1 => return,
+            _ if unknown => return,
+            _ => "Invalid Attribute Combination",
+        };
+        let detail = format!("Exactly one of these attributes must be configured: [{}]", SOURCES.join(","));
+        check.block_problem(Problem::error(summary, detail));
+    }
+
+    /// Another kind of source makes another rule.
+    fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
+        if diff.is_create() {
+            return Ok(());
+        }
+        for name in SOURCES {
+            if diff.old(name).is_null() != diff.new(name).is_null() {
+                diff.force_new(Path::attribute(name));
+            }
+        }
+        Ok(())
+    }
+
+    fn keeps_state(&self, names: &[&str]) -> bool {
+        matches!(names, ["arn" | "id" | "security_group_rule_id"])
+    }
+}

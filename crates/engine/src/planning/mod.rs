@@ -13,7 +13,7 @@ mod resource;
 pub(crate) use checks::evaluate as evaluate_checks;
 pub(crate) use orphans::removed_block;
 pub(crate) use providers::{configure, instance_diagnostics};
-pub(crate) use resource::expand_module;
+pub(crate) use resource::{expand_module, unsupported};
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -69,6 +69,8 @@ pub struct PlanOptions {
     pub targets: Vec<Target>,
     /// `-replace`: these are replaced in any case.
     pub replace: Vec<ResourceInstance>,
+    /// An object that the command line asks to import, beside those of `import` blocks.
+    pub import: Option<(ResourceInstance, String)>,
     /// How many calls to providers at once.
     pub parallelism: usize,
 }
@@ -80,6 +82,7 @@ impl Default for PlanOptions {
             refresh: true,
             targets: Vec::new(),
             replace: Vec::new(),
+            import: None,
             parallelism: 10,
         }
     }

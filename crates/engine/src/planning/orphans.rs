@@ -19,7 +19,8 @@ use crate::plan::{Action, PlanMode, Reason, ResourceChange};
 impl<'a> Planner<'a> {
     pub(super) fn read_imports(&self) {
         if self.options.mode == PlanMode::Normal {
-            let wanted = imports::wanted(&self.world);
+            let mut wanted = imports::wanted(&self.world);
+            wanted.extend(self.options.import.clone());
             self.imports.borrow_mut().extend(wanted);
         }
     }

@@ -1,6 +1,5 @@
 //! Which provider configuration each resource uses.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use infra_address::{ModulePath, ProviderConfig, ProviderSource};
@@ -8,9 +7,6 @@ use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 
 use super::{Config, Module, ModuleCall, ProviderRef, Resource};
 use crate::syntax::Body;
-
-/// The providers that there are.
-const KNOWN: [&str; 2] = ["registry.terraform.io/hashicorp/aws", "terraform.io/builtin/terraform"];
 
 impl Config {
     /// The provider configuration that a resource of a module uses; `None` if it names one that there is not.
@@ -74,12 +70,8 @@ impl Module {
     }
 }
 
-/// Checks that every provider is known and every configuration that is named is there.
+/// Checks that every provider configuration that is named is there.
 pub(crate) fn check(config: &Config, diagnostics: &mut Diagnostics) {
-    check_known(config, diagnostics);
-    if diagnostics.has_errors() {
-        return;
-    }
     for module in config.modules() {
         for resource in module.resources.values() {
             if config.provider_for(&module.path, resource).is_none() {
@@ -110,37 +102,6 @@ fn not_present(what: &str, named: &str, module: &Module) -> Diagnostic {
              that alias, or pass the configuration in the \"providers\" argument of the module call."
         ),
     )
-}
-
-/// Reports each provider that is not known where it is first asked for.
-fn check_known(config: &Config, diagnostics: &mut Diagnostics) {
-    let mut seen: BTreeSet<ProviderSource> = BTreeSet::new();
-    for module in config.modules() {
-        let required = module.required_providers.values().map(|p| (p.source.clone(), &p.decl_range));
-        let blocks = module.providers.iter().map(|p| (module.provider_source(&p.local_name), &p.decl_range));
-        let resources = module.resources.values().map(|r| {
-            let (name, range): (&str, &SourceRange) = match &r.provider {
-                Some(named) => (&named.local_name, &named.range),
-                None => (r.address.implied_provider(), &r.decl_range),
-            };
-            (module.provider_source(name), range)
-        });
-        for (source, range) in required.chain(blocks).chain(resources) {
-            if !KNOWN.contains(&&*source.0) && seen.insert(source.clone()) {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "Missing required provider",
-                        format!(
-                            "This configuration uses the provider {source}, which is not supported: there are \
-                             hashicorp/aws and the built-in provider of terraform_data. Keep what needs other providers \
-                             in a folder of its own."
-                        ),
-                    )
-                    .at(range.clone()),
-                );
-            }
-        }
-    }
 }
 
 fn check_call(config: &Config, module: &Module, call: &ModuleCall, diagnostics: &mut Diagnostics) {

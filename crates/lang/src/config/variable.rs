@@ -21,7 +21,7 @@ pub struct Variable {
     pub has_type: bool,
     /// The defaults of optional attributes in `ty`.
     pub defaults: Option<Defaults>,
-    /// The default value, as it was given; `None` means that the variable is required.
+    /// The default value, converted to the type; `None` means that the variable is required.
     pub default: Option<Value>,
     /// `description`
     pub description: Option<Arc<str>>,

@@ -145,7 +145,7 @@ impl Evaluator<'_> {
     pub(super) fn for_expr(&self, each: &For, env: Env<'_>) -> Outcome {
         let mut problems = Diagnostics::new();
         let collection = take(self.eval(&each.collection, env), &mut problems);
-        if collection.ty() == Type::Dynamic && !collection.is_null() {
+        if collection.has_unknown_type() && !collection.is_null() {
             return settle(Value::dynamic(), problems);
         }
         let elements = match self.elements(&each.collection, collection, env) {

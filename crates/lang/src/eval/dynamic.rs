@@ -80,7 +80,7 @@ impl Decoder<'_> {
     fn for_each(&self, spec: &Spec<'_>, env: Env<'_>) -> Result<Elements, Diagnostics> {
         let value = self.evaluator.finish(spec.for_each, env)?;
         let (bare, marks) = value.unmark();
-        if bare.ty() == Type::Dynamic && !bare.is_null() {
+        if bare.has_unknown_type() && !bare.is_null() {
             return Ok(Elements::Unknown(marks));
         }
         let iterable = matches!(bare.ty(), Type::List(_) | Type::Set(_) | Type::Map(_))

@@ -93,7 +93,7 @@ impl Evaluator<'_> {
         let unknown = |marks| Value::unknown(Type::String).with_marks(marks);
         let mut problems = Diagnostics::new();
         let value = take(self.eval(collection, env), &mut problems);
-        if value.ty() == Type::Dynamic && !value.is_null() {
+        if value.has_unknown_type() && !value.is_null() {
             return settle(unknown(value.marks()), problems);
         }
         let (elements, mut marks) = match self.elements(collection, value, env) {

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 
 use infra_value::{Marks, Members, Type, Value, convert};
 
+pub use self::quote::quote;
+
 mod amazon;
 mod charset;
 mod collection;
@@ -280,7 +282,7 @@ pub fn call(function: &Function, args: &[Value], cx: &FunctionContext<'_>) -> Re
         if arg.is_null() && !param.allow_null {
             return Err(FunctionError::argument(index, "argument must not be null"));
         }
-        untyped |= arg.ty() == Type::Dynamic && !param.allow_dynamic;
+        untyped |= arg.has_unknown_type() && !param.allow_dynamic;
         unknown |= !arg.is_known() && !param.allow_unknown;
     }
     if untyped {

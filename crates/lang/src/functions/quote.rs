@@ -1,7 +1,7 @@
 //! Texts in quotes, as messages and `format` show them.
 
 /// The text in double quotes, for messages: what is not printable is escaped.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -188,10 +188,19 @@ fn values_are_written_as_expressions_and_variables_and_read_back() {
 }
 
 #[test]
-fn a_yaml_text_may_end_with_a_backslash() {
-    assert_eq!(run("yamldecode", &[s("a: b\\")]), Value::object([("a", s("b\\"))]));
-    assert_eq!(run("yamldecode", &[s("|\n  b\\")]), s("b\\"));
-    assert_eq!(fails("yamldecode", &[s("\"\\")]).kind, FunctionErrorKind::Call);
+fn a_yaml_text_may_end_anywhere() {
+    let cases = [
+        ("a: b\\", Value::object([("a", s("b\\"))])),
+        ("|\n  b\\", s("b\\")),
+        ("a: |\n  x\n  y", Value::object([("a", s("x\ny"))])),
+        ("- |+\n  x\n- >\n  y\n  z", Value::tuple([s("x\n"), s("y z")])),
+    ];
+    for (text, value) in cases {
+        assert_eq!(run("yamldecode", &[s(text)]), value, "{text}");
+    }
+    for text in ["\"\\", "\"\\x4", "'", "!%4", "&", "*", "[", "{a", "%TAG ! x", "? ", "a: >", "[!<a>,b]", "[!,b]"] {
+        let _ = in_phase(Phase::Apply, "yamldecode", &[s(text)]);
+    }
 }
 
 #[test]
@@ -212,8 +221,15 @@ fn a_text_is_decrypted_with_either_form_of_a_key() {
 }
 
 proptest::proptest! {
+    // Without combining characters, which would combine with the end of an escape when the encoded text is normalised.
     #[test]
-    fn what_is_encoded_is_decoded_to_the_same(name in ".*", texts in proptest::collection::vec(".*", 0..4), n: i64) {
+    fn what_is_encoded_is_decoded_to_the_same(
+        name in "[\\x00-\u{2ff}\u{4e00}-\u{4eff}\u{1f600}-\u{1f6ff}]*",
+        texts in proptest::collection::vec("[\\x00-\u{2ff}\u{2000}-\u{20cf}\u{1f600}-\u{1f6ff}]*", 0..4),
+        n: i64,
+    ) {
+        // A key `<<` means something in YAML.
+        proptest::prop_assume!(name != "<<");
         let list = Value::tuple(texts.iter().map(Value::string).chain([Value::from(n), Value::bool(n > 0)]));
         let value = Value::object([(s(&name).as_str().unwrap(), list), ("null", Value::null(Type::Dynamic))]);
         for (encode, decode) in [("jsonencode", "jsondecode"), ("yamlencode", "yamldecode")] {
@@ -225,7 +241,11 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_pattern_and_no_text_makes_a_function_panic(pattern in ".*", text in ".*") {
+    fn no_pattern_and_no_text_makes_a_function_panic(
+        pattern in ".*",
+        text in ".*",
+        yaml in r#"[-?:,\[\]{}#&*!|>'"%@\\\\x0a ~<=a-c0-9.\n\t]{0,40}"#,
+    ) {
         for (name, args) in [
             ("regex", vec![s(&pattern), s(&text)]),
             ("regexall", vec![s(&pattern), s(&text)]),
@@ -236,6 +256,7 @@ proptest::proptest! {
             ("fileset", vec![s("fixtures/dir"), s(&pattern)]),
             ("csvdecode", vec![s(&text)]),
             ("yamldecode", vec![s(&text)]),
+            ("yamldecode", vec![s(&yaml)]),
             ("jsondecode", vec![s(&text)]),
             ("rsadecrypt", vec![s("AAAA"), s(&text)]),
             ("cidrsubnets", vec![s(&text), Value::from(3)]),

@@ -1,5 +1,6 @@
 //! Values of YAML texts, as `yamldecode` gives them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -11,18 +12,22 @@ use super::quote::quote;
 
 /// The value of the only document in a text: sequences are tuples, mappings are objects.
 pub(super) fn decode(source: &str) -> Result<Value, String> {
-    if source.ends_with('\\') {
-        // The parser cannot bear a text that ends within an escape. With a space behind it, such a text is an error.
-        document(&format!("{source} "))?;
-    }
-    document(source)
+    // The parser panics at a comma directly behind some tags, as in `[!,a]`, which is a fault of the text.
+    let caught = std::panic::catch_unwind(|| document(source));
+    caught.unwrap_or_else(|_| Err("did not find expected whitespace or line break".to_owned()))
 }
 
 fn document(source: &str) -> Result<Value, String> {
-    let mut input = source.as_bytes();
+    // The parser cannot bear a text that ends within a scalar, so the last line always gets an end. What that would
+    // add to the value of a block scalar is taken away again, and an error is never on a line that is not there.
+    let lacks_end = !source.is_empty() && !source.ends_with(['\n', '\r']);
+    let ended = if lacks_end { Cow::Owned(format!("{source}\n")) } else { Cow::Borrowed(source) };
+    let last_line = lacks_end.then(|| source.matches('\n').count() as u64);
+    let added_end = lacks_end.then(|| ended.len() as u64);
+    let mut input = ended.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
-    let mut reader = Reader { parser, anchors: HashMap::new(), depth: 0 };
+    let mut reader = Reader { parser, anchors: HashMap::new(), depth: 0, last_line, added_end };
     let missing = || "on line 1, column 1: missing start of document".to_owned();
     reader.next()?;
     if !matches!(reader.next()?.data, EventData::DocumentStart { .. }) {
@@ -46,6 +51,10 @@ struct Reader<'a> {
     /// `None` while the anchor's own definition is being read.
     anchors: HashMap<String, Option<Value>>,
     depth: usize,
+    /// The number of the last line, counted from zero, if an end was added to it.
+    last_line: Option<u64>,
+    /// The length of the text with the end that was added.
+    added_end: Option<u64>,
 }
 
 /// The message with the position, which Terraform leaves out on the first line.
@@ -60,10 +69,11 @@ fn fault<T>(mark: Mark, message: impl AsRef<str>) -> Result<T, String> {
 impl Reader<'_> {
     fn next(&mut self) -> Result<Event, String> {
         self.parser.parse().map_err(|e| {
-            let line = match (e.problem_mark(), e.context_mark()) {
+            let line_of = |mark: Mark| self.last_line.map_or(mark.line, |last| mark.line.min(last));
+            let line = match (e.problem_mark().map(line_of), e.context_mark().map(line_of)) {
                 // What the scanner says of the line that it is still on.
-                (Some(mark), _) if mark.line > 0 => mark.line + u64::from(e.kind() == ErrorKind::Scanner),
-                (_, Some(mark)) => mark.line,
+                (Some(line), _) if line > 0 => line + u64::from(e.kind() == ErrorKind::Scanner),
+                (_, Some(line)) => line,
                 _ => 0,
             };
             let problem = if e.problem().is_empty() { "invalid YAML syntax" } else { e.problem() };
@@ -83,7 +93,10 @@ impl Reader<'_> {
             },
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
                 let plain = style == ScalarStyle::Plain && plain_implicit;
-                let value = scalar(tag.as_deref(), &value, plain).or_else(|e| fault(mark, e))?;
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let at_added_end = is_block && self.added_end.is_some_and(|end| event.end_mark.index >= end);
+                let value = value.strip_suffix('\n').filter(|_| at_added_end).unwrap_or(&value);
+                let value = scalar(tag.as_deref(), value, plain).or_else(|e| fault(mark, e))?;
                 if let Some(anchor) = anchor {
                     self.anchors.insert(anchor, Some(value.clone()));
                 }

@@ -36,15 +36,15 @@ pub fn format(file: &Arc<str>, text: &str) -> Result<String, Diagnostics> {
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let mut rewriting =
-        Rewriting { text, tokens: tokens(text, Pos::default(), Reading::Expression), edits: Vec::new() };
+    let tokens = tokens(text, Pos::default(), Reading::Expression);
+    let last = tokens.iter().rfind(|t| t.kind != TokenKind::End).map_or(0, |t| t.end.byte as usize);
+    let mut rewriting = Rewriting { text, tokens, edits: Vec::new() };
     if let Body::Native(body) = &body {
         rewriting.body(body, &mut Vec::new());
     }
     // Blank space after the last line is kept, and a last line that has no end gets one.
-    let blank_end = text.len() - text.trim_end_matches([' ', '\t']).len();
     let mut formatted = lay_out(rewriting.pieces());
-    formatted.extend(std::iter::repeat_n(' ', blank_end));
+    formatted.extend(std::iter::repeat_n(' ', text.len() - last));
     if !formatted.ends_with('\n') {
         formatted.push('\n');
     }

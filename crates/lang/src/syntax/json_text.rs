@@ -9,7 +9,7 @@ use super::cursor::{Failed, MAX_NESTING, Parsed};
 use super::json::{JsonKind, JsonMember, JsonNode};
 use super::lexer::advance;
 
-/// Reads one JSON text. It stops at the first error, and what encloses the error is kept as far as it was read.
+/// Reads one JSON text, up to the first error.
 pub(super) struct JsonReader<'t> {
     file: Arc<str>,
     text: &'t str,
@@ -103,49 +103,63 @@ impl<'t> JsonReader<'t> {
         kind
     }
 
-    /// An object. After an error inside, the members before it count as the whole.
     fn object(&mut self) -> Parsed<JsonKind> {
-        let open = self.pos;
-        self.pass(1);
-        let mut members = Vec::new();
-        self.skip_space();
-        if self.take(b'}') {
-            return Ok(JsonKind::Object(members));
-        }
-        while !self.diagnostics.has_errors() && self.member(&mut members, open).is_ok() {
-            self.skip_space();
-            let at = self.pos;
-            if self.take(b'}') {
-                break;
-            }
-            if self.next().is_none() {
-                self.fail(open, "Unclosed object", "The text ends before the brace that closes this object.");
-            } else if !self.take(b',') {
-                let detail = "The properties of an object are separated by commas.";
-                self.fail(at, "Missing attribute seperator comma", detail);
-            } else {
-                self.skip_space();
-                if self.next() == Some(b'}') {
-                    let detail = "In JSON no comma stands after the last property.";
-                    self.fail(at, "Trailing comma in object", detail);
-                }
-            }
-        }
-        Ok(JsonKind::Object(members))
+        self.items(b'}', |r, open| r.member(open)).map(JsonKind::Object)
     }
 
-    fn member(&mut self, members: &mut Vec<JsonMember>, open: Pos) -> Parsed<()> {
+    fn array(&mut self) -> Parsed<JsonKind> {
+        self.items(b']', |r, _| r.value().map(Arc::new)).map(JsonKind::Array)
+    }
+
+    /// What is in brackets, separated by commas. In the outermost brackets, what stands before an error is kept.
+    fn items<T>(&mut self, close: u8, mut read: impl FnMut(&mut Self, Pos) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let open = self.pos;
+        self.pass(1);
+        let mut items = Vec::new();
+        self.skip_space();
+        let mut more = !self.take(close);
+        while more {
+            let item = read(self, open);
+            let failed = item.is_err();
+            items.extend(item.ok());
+            more = !failed && self.separator(open, close).unwrap_or_default();
+        }
+        if self.diagnostics.has_errors() && self.depth > 1 { Err(Failed) } else { Ok(items) }
+    }
+
+    /// Passes a comma (`true`) or the closing bracket (`false`).
+    fn separator(&mut self, open: Pos, close: u8) -> Parsed<bool> {
+        self.skip_space();
+        let at = self.pos;
+        if self.take(close) {
+            return Ok(false);
+        }
+        if self.next().is_none() {
+            return Err(self.unclosed(open, close));
+        }
+        if !self.take(b',') {
+            let detail = "The properties of an object and the values of an array are separated by commas.";
+            return Err(self.fail(at, "Missing attribute seperator comma", detail));
+        }
+        self.skip_space();
+        if self.next() == Some(close) {
+            let summary = if close == b'}' { "Trailing comma in object" } else { "Trailing comma in array" };
+            return Err(self.fail(at, summary, "In JSON no comma stands after the last item."));
+        }
+        Ok(true)
+    }
+
+    fn unclosed(&mut self, open: Pos, close: u8) -> Failed {
+        let summary = if close == b'}' { "Unclosed object" } else { "Unclosed array" };
+        self.fail(open, summary, "The text ends before the bracket that closes this one.")
+    }
+
+    fn member(&mut self, open: Pos) -> Parsed<JsonMember> {
         self.skip_space();
         let start = self.pos;
         match self.next() {
             Some(b'"') => {}
-            None => {
-                return Err(self.fail(
-                    open,
-                    "Unclosed object",
-                    "The text ends before the brace that closes this object.",
-                ));
-            }
+            None => return Err(self.unclosed(open, b'}')),
             Some(_) => {
                 let detail = "The name of a property stands in double quotes.";
                 return Err(self.fail(start, "Invalid object property name", detail));
@@ -159,39 +173,7 @@ impl<'t> JsonReader<'t> {
             return Err(self.fail(self.pos, "Missing property value colon", detail));
         }
         let value = Arc::new(self.value()?);
-        members.push(JsonMember { name, name_range, value });
-        Ok(())
-    }
-
-    fn array(&mut self) -> Parsed<JsonKind> {
-        let open = self.pos;
-        self.pass(1);
-        let mut items = Vec::new();
-        self.skip_space();
-        if self.take(b']') {
-            return Ok(JsonKind::Array(items));
-        }
-        while !self.diagnostics.has_errors() {
-            let Ok(item) = self.value() else { break };
-            items.push(Arc::new(item));
-            self.skip_space();
-            let at = self.pos;
-            if self.take(b']') {
-                break;
-            }
-            if self.next().is_none() {
-                self.fail(open, "Unclosed array", "The text ends before the bracket that closes this array.");
-            } else if !self.take(b',') {
-                let detail = "The values of an array are separated by commas.";
-                self.fail(at, "Missing attribute seperator comma", detail);
-            } else {
-                self.skip_space();
-                if self.next() == Some(b']') {
-                    self.fail(at, "Trailing comma in array", "In JSON no comma stands after the last value.");
-                }
-            }
-        }
-        Ok(JsonKind::Array(items))
+        Ok(JsonMember { name, name_range, value })
     }
 
     fn keyword(&mut self) -> Parsed<JsonKind> {

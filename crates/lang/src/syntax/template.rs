@@ -343,13 +343,13 @@ impl Parser<'_> {
                 rest = &rest[run..];
                 continue;
             }
-            let start = advance(token.start, &source[..source.len() - rest.len()]);
             let length = match escape(rest) {
                 Ok((c, length)) => {
                     text.push(c);
                     length
                 }
                 Err((length, detail)) => {
+                    let start = advance(token.start, &source[..source.len() - rest.len()]);
                     let end = advance(start, &rest[..length]);
                     self.report(self.range(start, end), "Invalid escape sequence", detail);
                     length

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use infra_lang::syntax::lexer::{Reading, TokenKind, tokens};
-use infra_lang::syntax::{parse_expression, parse_file, parse_json_file, parse_template};
+use infra_lang::syntax::{format, parse_expression, parse_file, parse_json_file, parse_template};
 use proptest::prelude::*;
 
 const FILES: [&str; 3] = [
@@ -15,6 +15,7 @@ const FILES: [&str; 3] = [
 fn read_all_ways(text: &str) {
     let name: Arc<str> = "x".into();
     let _ = parse_file(&name, text);
+    let _ = format(&name, text);
     let (body, _) = parse_json_file(&name, text);
     let _ = body.just_attributes();
     let _ = parse_expression(&name, text, Default::default());

@@ -5,4 +5,5 @@ mod bodies;
 mod dump;
 mod errors;
 mod expressions;
+mod formatting;
 mod templates;

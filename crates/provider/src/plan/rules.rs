@@ -39,7 +39,7 @@ impl Key<'_> {
 pub struct Around<'a> {
     /// The prior object; null on create.
     pub prior: &'a Value,
-    /// The configuration merged with the prior (`proposed`), before any rule.
+    /// The configuration merged with the prior (`proposed`), with defaults, before any other rule.
     pub proposed: &'a Value,
 }
 

@@ -42,7 +42,9 @@ pub fn plan_sdk(
     }
     let create = prior.is_null();
     let old = if create { block.empty() } else { fill_elements(prior) };
-    let mut walk = Walk { rules, around: Around { prior, proposed }, create, replace: Vec::new() };
+    let with_defaults = element::with_defaults(block, proposed);
+    let around = Around { prior, proposed: &with_defaults };
+    let mut walk = Walk { rules, around, create, replace: Vec::new() };
     let planned = walk.object(block, &old, Some(proposed), Mode::Normal, &Place::root());
     let mut replace = std::mem::take(&mut walk.replace);
 
@@ -53,7 +55,15 @@ pub fn plan_sdk(
     rules.customise(&mut diff)?;
     let planned = settle(&mut diff, &old, &mut replace);
     replace.append(&mut diff.force_new);
+    if !create && planned == old {
+        return Ok((prior.clone(), Vec::new()));
+    }
 
+    // Other timeouts alone are no change.
+    let planned = match proposed.get("timeouts") {
+        Some(timeouts) if block.blocks.contains_key("timeouts") => with_member(&planned, "timeouts", timeouts.clone()),
+        _ => planned,
+    };
     let planned = restore_from_proposed(&planned, proposed);
     let planned = without_write_only(block, &planned);
     if !create && same_or_zero(prior, &planned) {
@@ -82,9 +92,16 @@ fn settle(diff: &mut Diff<'_>, old: &Value, replace: &mut Vec<Path>) -> Value {
             Type::Bool | Type::Number | Type::String => new.is_known() && text(was) == text(new),
             _ => same_or_zero(was, new),
         };
+        let is_scalar = matches!(new.ty(), Type::Bool | Type::Number | Type::String);
         if same {
-            let was = was.clone();
-            planned = with_member(&planned, name, was);
+            // A computed collection that was nothing cannot become an empty one: that is "not known".
+            let unknown = was.is_null() && !new.is_null() && !is_scalar;
+            let kept = match (unknown, diff.prior.is_null() && is_scalar) {
+                (true, _) => Value::unknown(was.ty()),
+                (false, true) => new.clone(),
+                (false, false) => was.clone(),
+            };
+            planned = with_member(&planned, name, kept);
         } else if force_new {
             replace.push(path);
         }
@@ -148,6 +165,7 @@ impl Place {
 #[derive(Clone, Copy)]
 struct Traits<'s> {
     ty: &'s Type,
+    required: bool,
     computed: bool,
     force_new: bool,
     default: Option<&'s Value>,
@@ -190,12 +208,13 @@ impl Walk<'_> {
     ) -> Value {
         let traits = Traits {
             ty: &attribute.ty,
+            required: attribute.required,
             computed: attribute.computed,
             force_new: attribute.force_new,
             default: attribute.default.as_ref(),
         };
         if attribute.is_computed_only() && !attribute.ty.is_primitive() {
-            return self.only_computed(traits, old, new, mode);
+            return self.only_computed(traits, old, new);
         }
         match &attribute.ty {
             Type::List(t) if matches!(**t, Type::Object(_)) => self.object_list(traits, t, old, new, mode, place),
@@ -207,13 +226,12 @@ impl Walk<'_> {
         }
     }
 
-    /// A collection that only the provider gives: what it was, or unknown where it is new.
-    fn only_computed(&self, traits: Traits<'_>, old: &Value, new: &Value, mode: Mode) -> Value {
-        match () {
-            () if !new.is_known() => Value::unknown(traits.ty.clone()),
-            () if !new.is_null() => new.clone(),
-            () if old.is_null() && (self.create || mode == Mode::Fresh) => Value::unknown(traits.ty.clone()),
-            () => old.clone(),
+    /// A collection that only the provider gives: what it was, or unknown where it was nothing.
+    fn only_computed(&self, traits: Traits<'_>, old: &Value, new: &Value) -> Value {
+        match (old.is_null(), new.is_null() || !new.is_known()) {
+            (false, _) => old.clone(),
+            (true, true) => Value::unknown(traits.ty.clone()),
+            (true, false) => new.clone(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! From what was planned and what was read to what is stored.
 
-use infra_schema::{Block, Nesting};
+use std::sync::Arc;
+
+use infra_schema::{Block, NestedBlock, Nesting};
 use infra_value::{Kind, Type, Value};
 
 use super::TypeRules;
@@ -11,13 +13,13 @@ use super::zero::fill_elements;
 /// What is stored of an object of the older plugin kind after a create or update. What the read does not tell from
 /// "nothing" stays as it was planned, and a set that was wholly known is stored as it was planned.
 pub fn stored_after_apply(block: &Block, planned: &Value, read: &Value) -> Value {
-    let stored = as_planned(&fill_elements(&with_blocks(block, read)), planned);
+    let stored = as_planned(&fill_elements(&with_collections(block, read)), planned);
     without_write_only(block, &with_timeouts(&without_unknown(&stored), planned))
 }
 
 /// What is stored of an object of the older plugin kind after a refresh.
 pub fn stored_after_refresh(block: &Block, prior: &Value, read: &Value) -> Value {
-    let stored = restore_from_proposed(&fill_elements(&with_blocks(block, read)), prior);
+    let stored = restore_from_proposed(&fill_elements(&with_collections(block, read)), prior);
     without_write_only(block, &with_timeouts(&stored, prior))
 }
 
@@ -76,12 +78,24 @@ fn as_planned(read: &Value, planned: &Value) -> Value {
     }
 }
 
-/// Blocks are never null: none of them is an empty list or set.
-fn with_blocks(block: &Block, object: &Value) -> Value {
-    block.blocks.iter().fold(object.clone(), |object, (name, nested)| {
-        let missing = object.get(name).is_none_or(Value::is_null);
-        let single = matches!(nested.nesting, Nesting::Single | Nesting::Group);
-        if missing && !single { with_member(&object, name, nested.empty()) } else { object }
+/// Blocks are never null: none of them is an empty list or set. Nor is a list, set or map that the provider gives: it
+/// would be asked for at every change.
+fn with_collections(block: &Block, object: &Value) -> Value {
+    let missing = |name: &str| object.get(name).is_none_or(Value::is_null);
+    let computed = block.attributes.iter().filter(|(_, a)| a.computed);
+    let empty_attributes = computed.filter_map(|(name, a)| Some((name, empty_collection(&a.ty)?)));
+    let several = |b: &NestedBlock| !matches!(b.nesting, Nesting::Single | Nesting::Group);
+    let empty_blocks = block.blocks.iter().filter(|(_, b)| several(b)).map(|(name, b)| (name, b.empty()));
+    let filled = empty_attributes.chain(empty_blocks).filter(|(name, _)| missing(name));
+    filled.fold(object.clone(), |object, (name, empty)| with_member(&object, name, empty))
+}
+
+fn empty_collection(ty: &Type) -> Option<Value> {
+    Some(match ty {
+        Type::List(t) => Value::list((**t).clone(), []),
+        Type::Set(t) => Value::set((**t).clone(), []),
+        Type::Map(t) => Value::map::<Arc<str>>((**t).clone(), []),
+        _ => return None,
     })
 }
 

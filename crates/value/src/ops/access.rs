@@ -14,6 +14,9 @@ enum Key {
 impl Value {
     /// `self[key]`, with the marks of both.
     pub fn index(&self, key: &Value) -> Result<Value, OpError> {
+        if let Some(part) = self.known_part(key) {
+            return Ok(part);
+        }
         let (collection, marks) = self.clone().unmark();
         let (key, key_marks) = key.clone().unmark();
         if collection.is_null() {
@@ -43,6 +46,20 @@ impl Value {
             _ => return Err(OpError::Index(format!("A {} has no elements to select.", ty.friendly_name()))),
         };
         Ok(part.with_marks(marks))
+    }
+
+    /// The part that a known key of a fitting type selects. It is found without the type of the whole, which takes long
+    /// to tell for a tuple of many instances.
+    fn known_part(&self, key: &Value) -> Option<Value> {
+        let marks = self.marks() | key.marks();
+        Some(match (self.kind(), key.kind()) {
+            (Kind::List(_, elements) | Kind::Tuple(elements), Kind::Number(n)) => {
+                elements.get(usize::try_from(n.to_u64()?).ok()?)?.clone().with_marks(marks)
+            }
+            (Kind::Map(_, members), Kind::String(name)) => members.get(name)?.clone().with_marks(marks),
+            (Kind::Object(members), Kind::String(name)) => members.get(name)?.clone().with_marks(self.marks()),
+            _ => return None,
+        })
     }
 
     fn element_at(&self, i: usize, ty: &Type) -> Result<Value, OpError> {
@@ -78,6 +95,9 @@ impl Value {
 
     /// `self.name`, with the marks of the object.
     pub fn get_attr(&self, name: &str) -> Result<Value, OpError> {
+        if let Some(part) = self.get(name) {
+            return Ok(part.clone().with_marks(self.marks()));
+        }
         let ty = self.ty();
         if self.is_null() {
             return Err(OpError::AttributeOfNull);
@@ -127,6 +147,11 @@ impl Value {
     /// How many elements or members there are: a number, unknown with bounds where that is not known yet. Not for
     /// strings: their length is a function of its own.
     pub fn length(&self) -> Result<Value, OpError> {
+        if let (Kind::List(..) | Kind::Tuple(_) | Kind::Map(..) | Kind::Object(_), Some(len)) =
+            (self.kind(), self.len())
+        {
+            return Ok(Value::number(len).with_marks(self.marks()));
+        }
         let ty = self.ty();
         if self.is_null() {
             return Err(OpError::Operation("argument must not be null".into()));
@@ -164,7 +189,7 @@ impl Value {
             }
             Kind::Set(_, es) => Ok(es.iter().map(|e| (e.clone(), e.clone())).collect()),
             Kind::Map(_, ms) | Kind::Object(ms) => {
-                Ok(ms.iter().map(|(name, e)| (Value::string(name), e.clone())).collect())
+                Ok(ms.iter().map(|(name, e)| (Kind::String(name.clone()).into(), e.clone())).collect())
             }
             Kind::Unknown(u) if *u.ty() == Type::Dynamic || u.ty().is_collection() || u.ty().is_structural() => {
                 Err(OpError::IterationOverUnknown)

@@ -317,3 +317,105 @@ fn kind_of(json: &Json) -> &'static str {
         Json::Object(_) => "object",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(fields: &str) -> String {
+        match fields {
+            "" => r#"[{"name":"a","image":"i"}]"#.to_string(),
+            _ => format!(r#"[{{"name":"a","image":"i",{fields}}}]"#),
+        }
+    }
+
+    #[test]
+    fn what_makes_no_difference() {
+        let cases = [
+            ("", r#""unknown":1,"hostname":null"#),
+            (r#""command":["x"]"#, r#""Command":["x"]"#),
+            ("", r#""command":[],"environment":[],"mountPoints":[],"ulimits":[],"volumesFrom":[],"links":[]"#),
+            ("", r#""environment":[{}],"portMappings":[null],"ulimits":[{}]"#),
+            ("", r#""essential":true,"cpu":0"#),
+            (
+                r#""environment":[{"name":"A","value":"1"},{"name":"B","value":"2"}]"#,
+                r#""environment":[{"name":"B","value":"2"},{"value":"1","name":"A"}]"#,
+            ),
+            (
+                r#""portMappings":[{"containerPort":80}]"#,
+                r#""portMappings":[{"containerPort":80,"protocol":"tcp","hostPort":0}]"#,
+            ),
+            (
+                r#""healthCheck":{"command":["x"]}"#,
+                r#""healthCheck":{"command":["x"],"interval":30,"retries":3,"timeout":5}"#,
+            ),
+            (r#""dockerLabels":{"a":"1","b":"2"}"#, r#""dockerLabels":{"b":"2","a":"1"}"#),
+        ];
+        for (a, b) in cases {
+            assert!(equivalent(&one(a), &one(b), false), "{a} and {b}");
+        }
+        assert!(equivalent(r#"[{"name":"a"},{"name":"b"}]"#, r#"[{"name":"b"},{"name":"a"}]"#, false));
+    }
+
+    #[test]
+    fn what_makes_a_difference() {
+        let cases = [
+            (r#""command":["x","y"]"#, r#""command":["y","x"]"#),
+            (
+                r#""portMappings":[{"containerPort":1},{"containerPort":2}]"#,
+                r#""portMappings":[{"containerPort":2},{"containerPort":1}]"#,
+            ),
+            (r#""portMappings":[{"containerPort":80}]"#, r#""portMappings":[{"containerPort":80,"protocol":"TCP"}]"#),
+            (r#""portMappings":[{"containerPort":80}]"#, r#""portMappings":[{"containerPort":80,"hostPort":80}]"#),
+            ("", r#""memory":0"#),
+            ("", r#""privileged":false"#),
+            ("", r#""user":"""#),
+            ("", r#""dockerLabels":{}"#),
+            ("", r#""versionConsistency":"enabled""#),
+            (r#""healthCheck":{"command":["x"]}"#, r#""healthCheck":{"command":["x"],"startPeriod":0}"#),
+            (r#""environment":[{"name":"A"}]"#, r#""environment":[{"name":"A","value":""}]"#),
+            (r#""logConfiguration":{"logDriver":"x"}"#, r#""logConfiguration":{"logDriver":"x","secretOptions":[]}"#),
+        ];
+        for (a, b) in cases {
+            assert!(!equivalent(&one(a), &one(b), false), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn with_awsvpc_the_host_port_is_that_of_the_container() {
+        let (a, b) = (
+            one(r#""portMappings":[{"containerPort":80}]"#),
+            one(r#""portMappings":[{"containerPort":80,"hostPort":80}]"#),
+        );
+        assert!(equivalent(&a, &b, true));
+    }
+
+    #[test]
+    fn a_plan_has_sorted_fields_containers_and_variables() {
+        let text = r#"[{"Name":"b","image":"x<y","extra":1,"environment":[]},
+                       {"name":"a","cpu":0,"environment":[{"name":"Z","value":"1"},{},{"name":"A","value":"2"}]}]"#;
+        let wanted = r#"[{"environment":[{"name":"A","value":"2"},{"name":"Z","value":"1"}],"name":"a"},{"environment":[],"image":"x\u003cy","name":"b"}]"#;
+        assert_eq!(planned_form(text).as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_in_the_words_of_the_provider() {
+        let error = |text: &str| Containers::parse(text).and_then(|c| c.check()).err().unwrap_or_default();
+        for (text, wanted) in [
+            ("{not json", "invalid character 'n' looking for beginning of object key string"),
+            (
+                r#"[{"memory":"128"}]"#,
+                "json: cannot unmarshal string into Go struct field ContainerDefinition.Memory of type int32",
+            ),
+            ("{}", "json: cannot unmarshal object into Go value of type []types.ContainerDefinition"),
+            (r#"[{"name":"a"},{}]"#, "invalid container definition supplied at index (1)"),
+            ("[null]", "invalid container definition supplied at index (0)"),
+            (
+                r#"[{"versionConsistency":"x"}]"#,
+                "invalid version consistency value (x) for container definition supplied at index (0)",
+            ),
+        ] {
+            assert_eq!(error(text), wanted);
+        }
+    }
+}

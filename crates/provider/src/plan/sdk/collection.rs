@@ -20,9 +20,8 @@ impl Walk<'_> {
             return None;
         }
         if traits.computed {
-            let appears = self.create || mode == Mode::Fresh;
-            let unknown = old.is_null() && appears;
-            return Some(if unknown { Value::unknown(traits.ty.clone()) } else { old.clone() });
+            // Unlike texts and numbers, a collection that was nothing is asked for at every change.
+            return Some(if old.is_null() { Value::unknown(traits.ty.clone()) } else { old.clone() });
         }
         let is_map = matches!(traits.ty, Type::Map(_));
         match (old.len().unwrap_or(0), mode) {
@@ -40,7 +39,7 @@ impl Walk<'_> {
         let was = old.elements().unwrap_or(&[]);
         let will: Vec<Value> = new.elements().unwrap_or(&[]).iter().map(|e| self.state_form(place, e)).collect();
         if same_texts(was, &will) {
-            return if old.is_null() { empty(traits.ty) } else { old.clone() };
+            return if old.is_null() && mode != Mode::Normal { empty(traits.ty) } else { old.clone() };
         }
         let mut changed = false;
         let mut length = will.len();

@@ -26,7 +26,7 @@ impl Walk<'_> {
 }
 
 /// The object with the defaults of what it does not set.
-fn with_defaults(block: &Block, element: &Value) -> Value {
+pub(super) fn with_defaults(block: &Block, element: &Value) -> Value {
     let Some(members) = element.members() else { return element.clone() };
     let with_default = |name: &std::sync::Arc<str>, value: &Value| {
         let default = block.attributes.get(name).and_then(|a| a.default.as_ref());

@@ -26,8 +26,8 @@ impl Walk<'_> {
         match nested.nesting {
             Nesting::List => self.element_list(group, old, new, mode, place),
             Nesting::Set => self.element_set(group, old, new, mode, place),
-            // `timeouts`: taken as it is configured.
-            Nesting::Single | Nesting::Group | Nesting::Map => new.clone(),
+            // `timeouts`: not compared.
+            Nesting::Single | Nesting::Group | Nesting::Map => old.clone(),
         }
     }
 
@@ -73,9 +73,8 @@ impl Walk<'_> {
         if !new.is_null() {
             return None;
         }
-        let appears = self.create || mode == Mode::Fresh;
         match (traits.computed, old.len().unwrap_or(0)) {
-            (true, _) if old.is_null() && appears => Some(Value::unknown(traits.ty.clone())),
+            (true, _) if old.is_null() => Some(Value::unknown(traits.ty.clone())),
             (true, _) => Some(old.clone()),
             (false, 0) if mode == Mode::Normal => Some(old.clone()),
             _ => None,

@@ -25,14 +25,16 @@ impl Walk<'_> {
         let (was, will) = (text(old), text(&new));
         let appears = self.create || mode != Mode::Normal;
         if will.is_empty() && traits.computed {
-            // An empty text counts as not given.
-            return if was.is_empty() && appears { unknown() } else { old.clone() };
+            // An empty text counts as not given, unless the type makes nothing of it.
+            let asked_for = was.is_empty() && appears && !self.suppressed(place, "", "");
+            return if asked_for { unknown() } else { old.clone() };
         }
         if was == will {
-            return if old.is_null() { new } else { old.clone() };
+            return if old.is_null() && mode != Mode::Normal { new } else { old.clone() };
         }
         if self.suppressed(place, &was, &will) {
-            let written_out = mode != Mode::Normal && old.is_null() && *traits.ty == Type::String;
+            // A required text cannot be nothing; nor can one in an element of a set that is written out.
+            let written_out = (mode != Mode::Normal || traits.required) && old.is_null() && *traits.ty == Type::String;
             return if written_out { Value::string("") } else { old.clone() };
         }
         if traits.force_new {

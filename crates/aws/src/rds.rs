@@ -1,0 +1,186 @@
+//! What the RDS types share: tags, instances, waiting for them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::{DbInstance, Filter, Tag};
+use infra_provider::Failure;
+use tokio::time::Instant;
+
+use crate::Aws;
+use crate::error::Doing;
+use crate::wait::{Seen, Wait};
+
+/// The code for "no such instance".
+pub(crate) const NO_INSTANCE: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFoundFault"];
+
+/// How long an instance may say that it is available while values are still pending: some changes wait for a restart.
+const MOST_PENDING: Duration = Duration::from_secs(3 * 60);
+
+const READY: &[&str] = &["available", "storage-optimization"];
+const CHANGING: &[&str] = &[
+    "backing-up",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "creating",
+    "maintenance",
+    "modifying",
+    "moving-to-vpc",
+    "rebooting",
+    "renaming",
+    "resetting-master-credentials",
+    "starting",
+    "stopping",
+    "storage-full",
+    "upgrading",
+];
+const GOING: &[&str] = &[
+    "available",
+    "backing-up",
+    "configuring-enhanced-monitoring",
+    "configuring-log-exports",
+    "creating",
+    "delete-precheck",
+    "deleting",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "modifying",
+    "starting",
+    "stopping",
+    "storage-full",
+    "storage-optimization",
+];
+
+/// A filter.
+pub(crate) fn filter(name: &str, values: Vec<String>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// All tags but those of AWS itself.
+pub(crate) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    let own = tags.iter().filter_map(|t| Some((t.key.clone()?, t.value.clone().unwrap_or_default())));
+    own.filter(|(key, _)| !key.starts_with("aws:")).collect()
+}
+
+/// Tags to be sent.
+pub(crate) fn sdk_tags(tags: &BTreeMap<String, String>) -> Option<Vec<Tag>> {
+    let own = tags.iter().filter(|(key, _)| !key.starts_with("aws:"));
+    Some(own.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+}
+
+/// The tags of any RDS object.
+pub(crate) async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let answer = client.list_tags_for_resource().resource_name(arn).send().await;
+    Ok(tags(answer.doing(format!("reading tags of RDS resource ({arn})"))?.tag_list()))
+}
+
+/// Changes the tags of any RDS object.
+pub(crate) async fn tag(
+    aws: &Aws,
+    arn: &str,
+    remove: &BTreeMap<String, String>,
+    put: &BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let doing = format!("updating tags of RDS resource ({arn})");
+    if !remove.is_empty() {
+        let keys = Some(remove.keys().cloned().collect());
+        aws.rds().remove_tags_from_resource().resource_name(arn).set_tag_keys(keys).send().await.doing(&doing)?;
+    }
+    if !put.is_empty() {
+        aws.rds().add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(put)).send().await.doing(&doing)?;
+    }
+    Ok(())
+}
+
+/// Whether a text has the form of an instance's resource id. An identifier may have it, too.
+pub(crate) fn is_resource_id(id: &str) -> bool {
+    id.strip_prefix("db-").is_some_and(|rest| {
+        (2..=255).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+}
+
+/// The instance with a resource id or an identifier.
+pub(crate) async fn instance(client: &Client, id: &str) -> Result<Option<DbInstance>, Failure> {
+    let doing = || format!("reading RDS DB Instance ({id})");
+    if is_resource_id(id) {
+        let call = client.describe_db_instances().filters(filter("dbi-resource-id", vec![id.to_string()]));
+        let found = match call.send().await.doing(doing()) {
+            Err(failure) if failure.is(NO_INSTANCE) => None,
+            answer => answer?.db_instances.unwrap_or_default().into_iter().find(|i| i.dbi_resource_id() == Some(id)),
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    by_identifier(client, id).await
+}
+
+/// The instance with an identifier.
+pub(crate) async fn by_identifier(client: &Client, identifier: &str) -> Result<Option<DbInstance>, Failure> {
+    let answer = client.describe_db_instances().db_instance_identifier(identifier).send().await;
+    match answer.doing(format!("reading RDS DB Instance ({identifier})")) {
+        Err(failure) if failure.is(NO_INSTANCE) => Ok(None),
+        answer => Ok(answer?.db_instances.unwrap_or_default().into_iter().next()),
+    }
+}
+
+/// Waits until an instance is available and what was to be changed at once has been.
+pub(crate) async fn wait_available(aws: &Aws, id: &str, operation: &str, limit: Duration) -> Result<DbInstance, Failure> {
+    let start = Instant::now();
+    Wait::new(format!("waiting for RDS DB Instance ({id}) {operation}"), limit)
+        .in_a_row(if operation == "create" { 1 } else { 3 })
+        .until(|| async {
+            let Some(instance) = instance(aws.rds(), id).await? else { return Ok(Seen::Missing) };
+            let status = instance.db_instance_status().unwrap_or_default().to_string();
+            if READY.contains(&&*status) && !is_settled(&instance) && start.elapsed() < MOST_PENDING {
+                return Ok(Seen::Pending(format!("{status}, with changes pending")));
+            }
+            Ok(Seen::by_state(instance, &status, CHANGING, READY))
+        })
+        .await
+}
+
+/// Whether nothing of an instance is being changed, as far as it says.
+fn is_settled(instance: &DbInstance) -> bool {
+    let parameters = instance.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("applying"));
+    let groups = instance.vpc_security_groups().iter().any(|g| matches!(g.status(), Some("adding" | "removing")));
+    let values = instance.pending_modified_values().is_some_and(|pending| {
+        pending.db_instance_class().is_some()
+            || pending.allocated_storage().is_some()
+            || pending.master_user_password().is_some()
+            || pending.port().is_some()
+            || pending.backup_retention_period().is_some()
+            || pending.multi_az().is_some()
+            || pending.engine_version().is_some()
+            || pending.iops().is_some()
+            || pending.storage_throughput().is_some()
+            || pending.storage_type().is_some()
+            || pending.db_instance_identifier().is_some()
+    });
+    !(parameters || groups || values)
+}
+
+/// Waits until an instance is gone.
+pub(crate) async fn wait_gone(aws: &Aws, identifier: &str, limit: Duration) -> Result<(), Failure> {
+    Wait::new(format!("waiting for RDS DB Instance ({identifier}) delete"), limit)
+        .until_gone(|| async {
+            let Some(instance) = by_identifier(aws.rds(), identifier).await? else { return Ok(Seen::Missing) };
+            Ok(Seen::<()>::by_state((), instance.db_instance_status().unwrap_or_default(), GOING, &[]))
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resource_ids_begin_with_db() {
+        assert!(is_resource_id("db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+        for identifier in ["main", "db-", "db-a", "db-main-1"] {
+            assert!(!is_resource_id(identifier), "{identifier}");
+        }
+    }
+}

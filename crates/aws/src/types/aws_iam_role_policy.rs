@@ -1,0 +1,84 @@
+//! `aws_iam_role_policy`: an inline policy of a role.
+
+use async_trait::async_trait;
+use infra_catalog::{OpContext, policy};
+use infra_provider::{Failure, Object};
+
+use crate::Aws;
+use crate::error::{Doing, ignoring};
+use crate::iam::{self, Fact, GONE};
+use crate::ids;
+use crate::resource::ResourceType;
+
+pub(crate) struct Api;
+
+#[async_trait]
+impl ResourceType for Api {
+    async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        let key = |object: &Object| {
+            let (role, name) = names(object);
+            iam::inline_key(&role, &name)
+        };
+        let facts = iam::facts(aws, objects.iter().map(key).collect()).await;
+        let one = |object: Object| match facts.get(&key(&object))? {
+            Some(Fact::InlinePolicy(document)) => Ok(Some(filled(object, document))),
+            _ => Ok(None),
+        };
+        objects.into_iter().map(one).collect()
+    }
+
+    async fn read_new(&self, aws: &Aws, object: Object) -> Result<Option<Object>, Failure> {
+        let (role, name) = names(&object);
+        let document = iam::inline_policy(aws.iam(), &role, &name).await?;
+        Ok(document.map(|document| filled(object, &document)))
+    }
+
+    async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
+        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let role = object.str("role").to_string();
+        put(aws, &role, &name, object.str("policy")).await?;
+        object.set("id", format!("{role}:{name}"));
+        object.set("name", name);
+        (cx.checkpoint)(object);
+        Ok(())
+    }
+
+    async fn update(
+        &self,
+        aws: &Aws,
+        _prior: &Object,
+        object: &mut Object,
+        _cx: &OpContext<'_>,
+    ) -> Result<(), Failure> {
+        let (role, name) = names(object);
+        put(aws, &role, &name, object.str("policy")).await
+    }
+
+    async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
+        let (role, name) = names(object);
+        let answer = aws.iam().delete_role_policy().role_name(&role).policy_name(&name).send().await;
+        ignoring(answer.doing(format!("deleting IAM Role Policy ({role}:{name})")), GONE)
+    }
+}
+
+/// The role and the policy that the id names.
+fn names(object: &Object) -> (String, String) {
+    let (role, name) = object.id().split_once(':').unwrap_or((object.str("role"), object.str("name")));
+    (role.to_string(), name.to_string())
+}
+
+fn filled(mut object: Object, document: &str) -> Object {
+    let (role, name) = names(&object);
+    object.set("policy", policy::legacy_to_store(object.str("policy"), document));
+    object.set("name_prefix", ids::prefix_of(&name));
+    object.set("name", name);
+    object.set("role", role);
+    object
+}
+
+async fn put(aws: &Aws, role: &str, name: &str, document: &str) -> Result<(), Failure> {
+    let call = aws.iam().put_role_policy().role_name(role).policy_name(name);
+    let call = call.policy_document(policy::legacy_form(document));
+    call.send().await.doing(format!("putting IAM Role Policy ({role}:{name})"))?;
+    Ok(())
+}

@@ -1,0 +1,503 @@
+//! The command line, with Terraform's habits: long options with one dash or two, `-chdir=DIR` before the command.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Plans and applies AWS infrastructure from Terraform-language configuration.
+#[derive(Parser)]
+#[command(name = "infra", version = env!("CARGO_PKG_VERSION"), disable_version_flag = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Switch to another folder before doing anything.
+    #[arg(long, value_name = "DIR", require_equals = true)]
+    pub chdir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check the folder's configuration, its modules and what versions they ask for.
+    Init(Init),
+    /// Check whether the configuration is valid.
+    Validate(Validate),
+    /// Show what an apply would change.
+    Plan(Plan),
+    /// Bring the infrastructure to the configuration.
+    Apply(Apply),
+    /// Delete everything that the state holds.
+    Destroy(Apply),
+    /// Show the state, or a saved plan.
+    Show(Show),
+    /// Show outputs.
+    Output(Output),
+    /// Look into the state and change it by hand.
+    #[command(subcommand)]
+    State(State),
+    /// Take an existing object into the state.
+    Import(Import),
+    /// Mark a resource instance to be replaced.
+    Taint(Taint),
+    /// Take such a mark away.
+    Untaint(Taint),
+    /// Remove a lock that somebody left behind.
+    ForceUnlock(ForceUnlock),
+    /// Bring the state to what there is.
+    Refresh(Refresh),
+    /// Show what depends on what, in DOT.
+    Graph(Graph),
+    /// Evaluate expressions.
+    Console(Console),
+    /// Bring configuration files to the canonical layout.
+    Fmt(Fmt),
+    /// Manage workspaces.
+    #[command(subcommand)]
+    Workspace(Workspace),
+    /// Show the version.
+    Version(Version),
+    /// Print a completion script for a shell.
+    Completion(Completion),
+}
+
+#[derive(Args, Clone, Default)]
+pub(crate) struct Variables {
+    /// Set a root variable: NAME=VALUE.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// Set root variables from a file.
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Screen {
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
+    /// Never ask for input.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub input: bool,
+    /// Machine-readable lines instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Show warnings as one line each.
+    #[arg(long)]
+    pub compact_warnings: bool,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Locking {
+    /// Lock the state while working on it.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub lock: bool,
+    /// How long to wait for somebody else's lock: 30s, 5m.
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub lock_timeout: String,
+    /// The state file, instead of terraform.tfstate.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Where to write the state, if not where it was read.
+    #[arg(long, value_name = "FILE")]
+    pub state_out: Option<PathBuf>,
+    /// Where to keep the state as it was; "-" for nowhere.
+    #[arg(long, value_name = "FILE")]
+    pub backup: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Planning {
+    /// Read every object again first.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub refresh: bool,
+    /// Only bring the state to what there is.
+    #[arg(long)]
+    pub refresh_only: bool,
+    /// Delete everything.
+    #[arg(long)]
+    pub destroy: bool,
+    /// Only this resource or module, and what it depends on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<String>,
+    /// Replace this resource instance.
+    #[arg(long, value_name = "ADDRESS")]
+    pub replace: Vec<String>,
+    /// How many operations at once.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub parallelism: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub screen: Screen,
+    /// Accepted for compatibility: there are no plug-ins to upgrade.
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Accepted for compatibility: only the local backend is supported.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub backend: bool,
+    /// Accepted for compatibility: modules are checked in any case.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub get: bool,
+    /// Accepted for compatibility.
+    #[arg(long)]
+    pub reconfigure: bool,
+    /// Accepted for compatibility.
+    #[arg(long, value_name = "MODE")]
+    pub lockfile: Option<String>,
+    /// Accepted for compatibility: nothing is downloaded.
+    #[arg(long, value_name = "DIR")]
+    pub plugin_dir: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    pub screen: Screen,
+}
+
+#[derive(Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub screen: Screen,
+    #[command(flatten)]
+    pub locking: Locking,
+    #[command(flatten)]
+    pub planning: Planning,
+    /// Save the plan, for `infra apply FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 where there are changes, 0 where there are none.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Write configuration for import blocks without one.
+    #[arg(long, value_name = "FILE")]
+    pub generate_config_out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub screen: Screen,
+    #[command(flatten)]
+    pub locking: Locking,
+    #[command(flatten)]
+    pub planning: Planning,
+    /// Do not ask for approval.
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// A saved plan.
+    pub plan: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub screen: Screen,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Only this resource or module, and what it depends on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<String>,
+    /// How many operations at once.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub parallelism: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub screen: Screen,
+    /// A saved plan or a state file; the state if not given.
+    pub path: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Output {
+    #[command(flatten)]
+    pub screen: Screen,
+    /// The value as it is, without quotes or newline.
+    #[arg(long)]
+    pub raw: bool,
+    /// The state file.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Only this output.
+    pub name: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum State {
+    /// List the resource instances in the state.
+    List {
+        /// The state file.
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        /// Only objects with this id.
+        #[arg(long)]
+        id: Option<String>,
+        /// Only these.
+        addresses: Vec<String>,
+    },
+    /// Show one resource instance.
+    Show {
+        /// The state file.
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        /// Which.
+        address: String,
+    },
+    /// Move something to another address.
+    Mv {
+        #[command(flatten)]
+        locking: Locking,
+        /// Only show what would be moved.
+        #[arg(long)]
+        dry_run: bool,
+        /// The address now.
+        from: String,
+        /// The new address.
+        to: String,
+    },
+    /// Take something out of the state, leaving the object as it is.
+    Rm {
+        #[command(flatten)]
+        locking: Locking,
+        /// Only show what would be removed.
+        #[arg(long)]
+        dry_run: bool,
+        /// What.
+        #[arg(required = true)]
+        addresses: Vec<String>,
+    },
+    /// Print the state.
+    Pull,
+    /// Replace the state by a file ("-" for standard input).
+    Push {
+        #[command(flatten)]
+        locking: Locking,
+        /// Even if lineage or serial do not fit.
+        #[arg(long)]
+        force: bool,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub screen: Screen,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// How many operations at once.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub parallelism: usize,
+    /// Where it goes.
+    pub address: String,
+    /// The object's id.
+    #[arg(allow_hyphen_values = true)]
+    pub id: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Taint {
+    #[command(flatten)]
+    pub locking: Locking,
+    /// No error if there is no such instance.
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// The resource instance.
+    pub address: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ForceUnlock {
+    /// Do not ask.
+    #[arg(long)]
+    pub force: bool,
+    /// The lock's id.
+    pub id: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Graph {
+    /// Of a saved plan.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Accepted for compatibility.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub ty: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Console {
+    #[command(flatten)]
+    pub variables: Variables,
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
+    /// The state file.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Fmt {
+    /// List files whose layout differs.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub list: bool,
+    /// Write the files.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub write: bool,
+    /// Show the differences.
+    #[arg(long)]
+    pub diff: bool,
+    /// Write nothing, and exit with 3 if a file's layout differs.
+    #[arg(long)]
+    pub check: bool,
+    /// Also in subfolders.
+    #[arg(long)]
+    pub recursive: bool,
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
+    /// Files or folders; "-" for standard input.
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Workspace {
+    /// List workspaces.
+    List,
+    /// Show the selected one.
+    Show,
+    /// Make one and select it.
+    New {
+        /// Its name.
+        name: String,
+    },
+    /// Select one.
+    Select {
+        /// Make it if it is not there.
+        #[arg(long)]
+        or_create: bool,
+        /// Its name.
+        name: String,
+    },
+    /// Delete one.
+    Delete {
+        /// Even if its state is not empty.
+        #[arg(long)]
+        force: bool,
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Version {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Completion {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// The arguments with a second dash where a long option has one: `-var` becomes `--var`. What stands behind `--` stays,
+/// as does a lone dash; the value of an option is never an option itself.
+pub(crate) fn normalise(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut out = vec![OsString::from("infra")];
+    let mut literal = false;
+    let mut value_next = false;
+    for argument in given {
+        let text = argument.to_string_lossy().into_owned();
+        if literal || value_next {
+            out.push(argument);
+            value_next = false;
+            continue;
+        }
+        literal = text == "--";
+        value_next = takes_value(&text);
+        out.push(match text.strip_prefix('-') {
+            Some("v" | "version") if out.len() == 1 => OsString::from("version"),
+            Some("h" | "help") => OsString::from("--help"),
+            Some(rest) if !rest.is_empty() && !rest.starts_with('-') => {
+                let mut long = OsString::from("-");
+                long.push(OsStr::new(&argument));
+                long
+            }
+            _ => argument,
+        });
+    }
+    out
+}
+
+/// Whether the next argument is this option's value.
+fn takes_value(option: &str) -> bool {
+    let name = option.trim_start_matches('-');
+    option.starts_with('-')
+        && matches!(
+            name,
+            "var" | "var-file"
+                | "target"
+                | "replace"
+                | "out"
+                | "state"
+                | "state-out"
+                | "backup"
+                | "lock-timeout"
+                | "parallelism"
+                | "generate-config-out"
+                | "plan"
+                | "type"
+                | "id"
+                | "plugin-dir"
+                | "lockfile"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(words: &[&str]) -> Vec<String> {
+        let words = normalise(words.iter().map(OsString::from));
+        words.into_iter().map(|w| w.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn one_dash_is_as_good_as_two() {
+        assert_eq!(
+            given(&["-chdir=x", "plan", "-var", "-a=b", "-out=p", "--json", "-"]),
+            ["infra", "--chdir=x", "plan", "--var", "-a=b", "--out=p", "--json", "-"]
+        );
+        assert_eq!(given(&["-version"]), ["infra", "version"]);
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

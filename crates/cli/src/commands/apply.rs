@@ -1,0 +1,345 @@
+//! `infra apply` and `infra destroy`: plan, ask, do it; or do what a saved plan says.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_engine::plan::{Counts, PlanMode};
+use infra_engine::saved::SavedPlan;
+use infra_engine::ui::Ui;
+use infra_engine::{Applied, ApplyInputs, apply};
+use infra_lang::functions::Phase;
+use infra_state::State;
+
+use super::planning::{self, Planned};
+use crate::args::Apply;
+use crate::machine::{self, JsonLines};
+use crate::session::{Session, with_functions};
+use crate::store::{self, Store};
+use crate::ui::Lines;
+use crate::{Exit, output, planfile};
+
+pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
+    args.planning.destroy |= destroy;
+    if args.screen.json {
+        machine::version();
+    }
+    match &args.plan {
+        Some(path) if path.is_dir() => {
+            output::error(
+                "Too many command line arguments",
+                &format!("{0} is a folder. To work in another folder, use -chdir: infra -chdir={0} apply", path.display()),
+            );
+            Exit(1)
+        }
+        Some(path) => apply_saved(&args, path),
+        None => apply_new(&args),
+    }
+}
+
+fn fail(session: &Session, problems: Diagnostics, json: bool) -> Exit {
+    planning_failed(session, problems, json);
+    Exit(1)
+}
+
+fn planning_failed(session: &Session, mut problems: Diagnostics, json: bool) {
+    match json {
+        true => {
+            infra_lang::config::name_blocks(&mut problems, &session.sources);
+            machine::diagnostics(&problems, &session.sources);
+        }
+        false => session.show(problems),
+    }
+}
+
+fn apply_new(args: &Apply) -> Exit {
+    let json = args.screen.json;
+    if json && !args.auto_approve {
+        output::error("Plan file or auto-approve required", "With -json nobody can be asked: add -auto-approve, or give a saved plan.");
+        return Exit(1);
+    }
+    let options = match planning::options(&args.planning) {
+        Ok(options) => options,
+        Err(problem) => {
+            output::error(&problem.summary, &problem.detail);
+            return Exit(1);
+        }
+    };
+    let lines = (!json).then(Lines::new);
+    let ui: &dyn Ui = match &lines {
+        Some(lines) => lines,
+        None => &JsonLines,
+    };
+    let made = planning::make(&args.variables, &args.screen, &args.locking, &options, "OperationTypeApply", ui);
+    if let Some(lines) = &lines {
+        lines.finish();
+    }
+    let Planned { session, mut store, saved, problems } = match made {
+        Ok(planned) => *planned,
+        Err(refused) => return super::plan::tell_refused(*refused, json),
+    };
+    let plan = &saved.plan;
+    match json {
+        true => machine::plan(plan),
+        false => output::raw(&planning::text_of(plan, &session)),
+    }
+    let failed = problems.has_errors();
+    planning_failed(&session, problems, json);
+    if failed {
+        return Exit(1);
+    }
+    if plan.applyable && !args.auto_approve && !approved(&session, plan.mode, args.screen.input) {
+        return Exit(1);
+    }
+    perform(&session, &mut store, &saved, args.planning.parallelism, json)
+}
+
+fn apply_saved(args: &Apply, path: &Path) -> Exit {
+    let json = args.screen.json;
+    let (session, problems) = Session::load(args.screen.no_color);
+    if problems.has_errors() {
+        return fail(&session, problems, json);
+    }
+    let (saved, mut store) = match open_saved(args, path, &session) {
+        Ok(opened) => opened,
+        Err(problem) => return fail(&session, problem.into(), json),
+    };
+    perform(&session, &mut store, &saved, args.planning.parallelism, json)
+}
+
+/// Reads a saved plan and holds it against what there is now.
+fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan, Store), Diagnostic> {
+    let saved = planfile::read(path)?;
+    if args.planning.destroy || args.planning.refresh_only || !args.planning.target.is_empty() || !args.planning.replace.is_empty() {
+        return Err(Diagnostic::error(
+            "Plan options with a saved plan",
+            "What a saved plan does was decided when it was made. Leave -destroy, -refresh-only, -target and -replace out, \
+             or plan again with them.",
+        ));
+    }
+    if !args.variables.var.is_empty() || !args.variables.var_file.is_empty() {
+        let module = &session.config.root;
+        let mut sources = infra_diag::Sources::default();
+        let (given, _) = crate::variables::gather(module, &args.variables, false, &mut sources);
+        let moved = given.values.iter().find(|(name, value)| saved.variables.get(*name) != Some(value));
+        if let Some((name, _)) = moved {
+            return Err(Diagnostic::error(
+                "Can't change variable when applying a saved plan",
+                format!("The variable {name:?} had another value when the plan was made. Plan again with the new one."),
+            ));
+        }
+    }
+    if saved.plan.errored {
+        return Err(Diagnostic::error(
+            "Cannot apply incomplete plan",
+            "There were errors while this plan was made, so it leaves out part of what the configuration asks for. Correct \
+             them and plan again.",
+        ));
+    }
+    if saved.workspace != session.workspace {
+        return Err(Diagnostic::error(
+            "Saved plan is for another workspace",
+            format!("It was made in the workspace {:?}, and {:?} is selected.", saved.workspace, session.workspace),
+        ));
+    }
+    if saved.config_digest != session.digest() {
+        return Err(Diagnostic::error(
+            "Saved plan does not match the configuration",
+            "The configuration has changed since the plan was made. Plan again.",
+        ));
+    }
+    let mut store = store::open(&session.state_path(args.locking.state.as_ref()), &args.locking, "OperationTypeApply")?;
+    let state = store.read()?;
+    let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
+    if saved.lineage != lineage && !(saved.lineage.is_empty() && state.is_none()) {
+        return Err(Diagnostic::error(
+            "Saved plan does not match the given state",
+            "The plan was made from another state: this one has another lineage. Plan again in the folder and workspace that \
+             it is to be applied in.",
+        ));
+    }
+    if saved.serial != serial {
+        return Err(Diagnostic::error(
+            "Saved plan is stale",
+            format!(
+                "The state was changed after the plan was made: the plan is from its serial {}, and it has serial {serial} \
+                 now. Plan again.",
+                saved.serial
+            ),
+        ));
+    }
+    Ok((saved, store))
+}
+
+fn approved(session: &Session, mode: PlanMode, input: bool) -> bool {
+    let place = match session.workspace.as_str() {
+        "default" => String::new(),
+        name => format!(" in workspace {name:?}"),
+    };
+    let question = match mode {
+        PlanMode::Normal => format!(
+            "\nDo you want to perform these actions{place}?\n  infra will perform the actions described above.\n  Only 'yes' \
+             will be accepted to approve.\n\n  Enter a value: "
+        ),
+        PlanMode::Destroy => format!(
+            "\nDo you really want to destroy all resources{place}?\n  infra will destroy everything shown above. There is no \
+             undo.\n  Only 'yes' will be accepted to confirm.\n\n  Enter a value: "
+        ),
+        PlanMode::RefreshOnly => format!(
+            "\nWould you like to update the state to reflect these detected changes{place}?\n  Nothing but the state will be \
+             changed.\n  Only 'yes' will be accepted to confirm.\n\n  Enter a value: "
+        ),
+    };
+    if !input {
+        output::error(
+            "Approval needed",
+            "Nobody can be asked (-input=false). Add -auto-approve, or save the plan (infra plan -out=FILE) and apply that.",
+        );
+        return false;
+    }
+    output::raw(&question);
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    if !std::io::stdin().is_terminal() {
+        output::line("");
+    }
+    if read.is_ok() && answer.trim() == "yes" {
+        output::line("");
+        return true;
+    }
+    let word = if mode == PlanMode::Destroy { "Destroy" } else { "Apply" };
+    output::line(&format!("\n{word} cancelled."));
+    false
+}
+
+/// Does what a plan says, and tells what came of it.
+pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, parallelism: usize, json: bool) -> Exit {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let lines = (!json).then(Lines::new);
+    let ui: &dyn Ui = match &lines {
+        Some(lines) => lines,
+        None => &JsonLines,
+    };
+    let timestamp = saved.plan.timestamp.parse::<jiff::Timestamp>().ok().map(Into::into);
+    let applied = with_functions(Phase::Apply, timestamp, |functions| {
+        planning::run(async {
+            let signals = tokio::spawn(watch_for_interrupts(&STOP, json));
+            let work = apply(ApplyInputs {
+                config: &session.config,
+                registry: &session.registry,
+                functions,
+                workspace: &session.workspace,
+                variables: saved.variables.clone(),
+                plan: &saved.plan,
+                store,
+                stop: &STOP,
+                parallelism,
+                ui,
+            });
+            let applied = tokio::select! {
+                applied = work => applied,
+                () = tick(lines.as_ref()) => unreachable_tick(),
+            };
+            signals.abort();
+            applied
+        })
+    });
+    if let Some(lines) = &lines {
+        lines.finish();
+    }
+    finish(session, saved, applied, STOP.load(Ordering::Relaxed), json)
+}
+
+/// Tells of long operations; never ends.
+async fn tick(lines: Option<&Lines>) {
+    let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        if let Some(lines) = lines {
+            lines.still_running();
+        }
+    }
+}
+
+fn unreachable_tick() -> Applied {
+    Applied {
+        state: State::new(),
+        counts: Counts::default(),
+        left: 0,
+        unwritten: Some("the apply ended before its time".into()),
+        problems: Diagnostics::new(),
+    }
+}
+
+/// The first interrupt lets what is under way end; the second one ends the process at once. The state on disk is true
+/// at any moment: it is written as each operation ends.
+async fn watch_for_interrupts(stop: &'static AtomicBool, json: bool) {
+    let mut first = true;
+    loop {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return;
+        }
+        if !first {
+            std::process::exit(130);
+        }
+        first = false;
+        stop.store(true, Ordering::Relaxed);
+        if !json {
+            output::line(
+                "\nStopping: what is under way is finished first, and nothing else is started. Interrupt again to stop at once.",
+            );
+        }
+    }
+}
+
+fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool, json: bool) -> Exit {
+    let Applied { state, counts, left, unwritten, mut problems } = applied;
+    if let Some(why) = &unwritten {
+        let kept = keep_unwritten(&state);
+        problems.push(Diagnostic::error("Failed to save state", format!("{why}.\n\n{kept}")));
+    }
+    let failed = problems.has_errors();
+    planning_failed(session, problems, json);
+    if failed || stopped {
+        if !json && left > 0 {
+            output::line(&format!("\n{left} planned operations were not started. Everything that was done is in the state."));
+        }
+        return Exit(if stopped { 130 } else { 1 });
+    }
+    let destroyed = saved.plan.mode == PlanMode::Destroy;
+    if json {
+        machine::summary(counts, if destroyed { "destroy" } else { "apply" });
+        if !destroyed {
+            machine::outputs(&state);
+        }
+        return Exit(0);
+    }
+    let Counts { add, change, destroy, import } = counts;
+    let imported = if import > 0 { format!("{import} imported, ") } else { String::new() };
+    match destroyed {
+        true => output::line(&format!("\nDestroy complete! Resources: {destroy} destroyed.")),
+        false => output::line(&format!(
+            "\nApply complete! Resources: {imported}{add} added, {change} changed, {destroy} destroyed."
+        )),
+    }
+    if !state.outputs.is_empty() && !destroyed {
+        output::line("\nOutputs:\n");
+        output::raw(&super::output::text_of_all(&state));
+    }
+    Exit(0)
+}
+
+/// Puts a state that could not be written where it belongs into a file of its own.
+fn keep_unwritten(state: &State) -> String {
+    let path = "errored.tfstate";
+    let mut store = infra_state::LocalState::new(path);
+    store.set_backup(None);
+    match store.write(&mut state.clone()) {
+        Ok(()) => format!(
+            "The state has been written to {path} instead. Correct the cause, and then put it in its place:\n    infra state \
+             push {path}"
+        ),
+        Err(error) => format!("It could not be written to {path} either: {error}. Here it is:\n{}", state.to_text()),
+    }
+}

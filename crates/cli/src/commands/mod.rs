@@ -1,0 +1,48 @@
+//! The commands, one file each.
+
+mod apply;
+mod completion;
+mod console;
+mod fmt;
+mod force_unlock;
+mod graph;
+mod import;
+mod init;
+mod output;
+mod plan;
+mod planning;
+mod refresh;
+mod show;
+mod state;
+mod taint;
+mod validate;
+mod version;
+mod workspace;
+
+use crate::Exit;
+use crate::args::Command;
+
+/// Runs a command.
+pub(crate) fn run(command: Command) -> Exit {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Plan(args) => plan::run(args),
+        Command::Apply(args) => apply::run(args, false),
+        Command::Destroy(args) => apply::run(args, true),
+        Command::Show(args) => show::run(&args),
+        Command::Output(args) => output::run(&args),
+        Command::State(args) => state::run(args),
+        Command::Import(args) => import::run(&args),
+        Command::Taint(args) => taint::run(&args, true),
+        Command::Untaint(args) => taint::run(&args, false),
+        Command::ForceUnlock(args) => force_unlock::run(&args),
+        Command::Refresh(args) => refresh::run(args),
+        Command::Graph(args) => graph::run(&args),
+        Command::Console(args) => console::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Workspace(args) => workspace::run(args),
+        Command::Version(args) => version::run(&args),
+        Command::Completion(args) => completion::run(&args),
+    }
+}

@@ -1,0 +1,166 @@
+//! What plan, apply, destroy and refresh have in common: configuration, variables and state to a plan.
+
+use std::time::SystemTime;
+
+use infra_address::{parse_resource_instance, parse_target};
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_engine::plan::{Plan, PlanMode};
+use infra_engine::saved::SavedPlan;
+use infra_engine::ui::Ui;
+use infra_engine::{PlanInputs, PlanOptions, plan};
+use infra_lang::functions::Phase;
+use infra_state::State;
+
+use crate::args::{Locking, Planning, Screen, Variables};
+use crate::session::{Session, with_functions};
+use crate::store::{self, Store};
+use crate::variables::gather;
+
+/// A plan with what it was made from.
+pub(crate) struct Planned {
+    pub session: Session,
+    pub store: Store,
+    pub saved: SavedPlan,
+    pub problems: Diagnostics,
+}
+
+/// Why there is no plan: what to tell, and with which sources.
+pub(crate) struct Refused {
+    pub session: Session,
+    pub problems: Diagnostics,
+}
+
+/// The options of a plan from the command line.
+pub(crate) fn options(planning: &Planning) -> Result<PlanOptions, Diagnostic> {
+    let mode = match (planning.destroy, planning.refresh_only) {
+        (true, true) => {
+            return Err(Diagnostic::error(
+                "Incompatible plan mode options",
+                "The options -destroy and -refresh-only exclude each other.",
+            ));
+        }
+        (true, false) => PlanMode::Destroy,
+        (false, true) => PlanMode::RefreshOnly,
+        (false, false) => PlanMode::Normal,
+    };
+    if mode == PlanMode::RefreshOnly && !planning.refresh {
+        return Err(Diagnostic::error(
+            "Incompatible refresh options",
+            "With -refresh-only there is nothing to do if -refresh=false is given too.",
+        ));
+    }
+    if mode != PlanMode::Normal && !planning.replace.is_empty() {
+        return Err(Diagnostic::error("Incompatible plan mode options", "-replace goes only with an ordinary plan."));
+    }
+    let target = |text: &String| {
+        parse_target(text).map_err(|e| Diagnostic::error(format!("Invalid target {text:?}"), e.to_string()))
+    };
+    let replace = |text: &String| {
+        parse_resource_instance(text)
+            .map_err(|e| Diagnostic::error(format!("Invalid force-replace address {text:?}"), e.to_string()))
+    };
+    Ok(PlanOptions {
+        mode,
+        refresh: planning.refresh,
+        targets: planning.target.iter().map(target).collect::<Result<_, _>>()?,
+        replace: planning.replace.iter().map(replace).collect::<Result<_, _>>()?,
+        import: None,
+        parallelism: planning.parallelism,
+    })
+}
+
+/// Loads the configuration and makes a plan.
+pub(crate) fn make(
+    variables: &Variables,
+    screen: &Screen,
+    locking: &Locking,
+    options: &PlanOptions,
+    operation: &str,
+    ui: &dyn Ui,
+) -> Result<Box<Planned>, Box<Refused>> {
+    let (mut session, mut problems) = Session::load(screen.no_color);
+    macro_rules! refuse {
+        () => {
+            return Err(Box::new(Refused { session, problems }))
+        };
+    }
+    if problems.has_errors() {
+        refuse!();
+    }
+    problems.extend(session.validate());
+    if problems.has_errors() {
+        refuse!();
+    }
+    let config_digest = session.digest();
+    let ask = screen.input && !screen.json && std::env::var_os("TF_INPUT").is_none_or(|v| v != "0" && v != "false");
+    let mut sources = std::mem::take(&mut session.sources);
+    let (root, more) = gather(&session.config.root, variables, ask, &mut sources);
+    session.sources = sources;
+    problems.extend(more);
+    if problems.has_errors() {
+        refuse!();
+    }
+    let path = session.state_path(locking.state.as_ref());
+    let mut opened = match store::open(&path, locking, operation) {
+        Ok(store) => store,
+        Err(problem) => {
+            problems.push(problem);
+            refuse!();
+        }
+    };
+    let state = match opened.read() {
+        Ok(state) => state,
+        Err(problem) => {
+            problems.push(problem);
+            refuse!();
+        }
+    };
+    if opened.was_recovered() {
+        problems.push(Diagnostic::warning(
+            "A write of the state had been cut off",
+            format!("An earlier run was stopped while it wrote {}. The write has been finished.", path.display()),
+        ));
+    }
+    let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
+    let state = state.unwrap_or_else(State::new);
+    let now = SystemTime::now();
+    let (made, more) = with_functions(Phase::Plan, Some(now), |functions| {
+        run(plan(PlanInputs {
+            config: &session.config,
+            registry: &session.registry,
+            functions,
+            workspace: &session.workspace,
+            given: root.given.clone(),
+            variables: root.values.clone(),
+            state,
+            options: options.clone(),
+            ui,
+        }))
+    });
+    problems.extend(more);
+    let saved = SavedPlan {
+        plan: made,
+        config_digest,
+        variables: root.values,
+        workspace: session.workspace.clone(),
+        serial,
+        lineage,
+    };
+    Ok(Box::new(Planned { session, store: opened, saved, problems }))
+}
+
+/// Runs to the end on this thread; what is awaited goes on in the background.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => {
+            crate::output::error("infra could not start", &format!("No runtime for network calls: {error}."));
+            std::process::exit(1)
+        }
+    }
+}
+
+/// What a plan's mode is called by its text.
+pub(crate) fn text_of(plan: &Plan, session: &Session) -> String {
+    crate::commands::show::plan_text(plan, &session.config, &session.registry, session.colour)
+}

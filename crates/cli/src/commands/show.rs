@@ -1,0 +1,87 @@
+//! `infra show`: the state, a state file or a saved plan, as text or as JSON.
+
+use std::path::Path;
+
+use infra_engine::Registry;
+use infra_engine::plan::Plan;
+use infra_lang::config::Config;
+use infra_state::{GoJson, State, to_go_json};
+
+use crate::args::Show;
+use crate::session::{Session, registry};
+use crate::{Exit, output, planfile, store};
+
+pub(crate) fn run(args: &Show) -> Exit {
+    match &args.path {
+        Some(path) if planfile::is_plan(path) => show_plan(args, path),
+        Some(path) => show_state(args, Some(path)),
+        None => show_state(args, None),
+    }
+}
+
+fn show_plan(args: &Show, path: &Path) -> Exit {
+    let saved = match planfile::read(path) {
+        Ok(saved) => saved,
+        Err(problem) => {
+            output::error(&problem.summary, &problem.detail);
+            return Exit(1);
+        }
+    };
+    let (session, _) = Session::load(args.screen.no_color);
+    match args.screen.json {
+        true => {
+            let json = plan_json(&saved.plan, &session.config, &session.registry);
+            output::line(&to_go_json(&json, GoJson::Compact));
+        }
+        false => output::raw(&plan_text(&saved.plan, &session.config, &session.registry, session.colour)),
+    }
+    Exit(0)
+}
+
+fn plan_json(plan: &Plan, config: &Config, registry: &Registry) -> serde_json::Value {
+    let _ = config;
+    infra_view::json::plan_json(plan, registry, None)
+}
+
+/// A plan as people read it.
+pub(crate) fn plan_text(plan: &Plan, config: &Config, registry: &Registry, colour: bool) -> String {
+    let _ = colour;
+    let json = plan_json(plan, config, registry);
+    let mut out = String::new();
+    for change in json["resource_changes"].as_array().into_iter().flatten() {
+        out.push_str(&format!("{} {}\n", change["change"]["actions"], change["address"]));
+    }
+    out
+}
+
+fn show_state(args: &Show, path: Option<&Path>) -> Exit {
+    let state = match path {
+        Some(path) if !path.exists() => {
+            output::error("Failed to read the given file", &format!("{}: there is no such file.", path.display()));
+            return Exit(1);
+        }
+        Some(path) => store::read_only(path),
+        None => {
+            let (session, _) = Session::load(args.screen.no_color);
+            store::read_only(&session.state_path(None))
+        }
+    };
+    let state = match state {
+        Ok(state) => state,
+        Err(problem) => {
+            output::error(&problem.summary, &problem.detail);
+            return Exit(1);
+        }
+    };
+    let state = state.unwrap_or_else(State::new);
+    if args.screen.json {
+        output::line(&to_go_json(&infra_view::json::state_json(&state, &registry()), GoJson::Compact));
+        return Exit(0);
+    }
+    if state.is_empty() {
+        output::line("The state is empty: nothing has been applied yet.");
+        return Exit(0);
+    }
+    output::raw(&super::state::text_of_all(&state));
+    Exit(0)
+}

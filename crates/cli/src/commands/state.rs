@@ -1,0 +1,294 @@
+//! `infra state`: looking into the state and changing it by hand.
+
+use std::path::PathBuf;
+
+use infra_address::{ResourceInstance, ResourceMode, Target, parse_target};
+use infra_diag::Diagnostic;
+use infra_state::{State, TERRAFORM_VERSION};
+
+use crate::args::{self, Locking};
+use crate::session::{Session, registry};
+use crate::store::Store;
+use crate::{Exit, output, store};
+
+pub(crate) fn run(args: args::State) -> Exit {
+    let done = match args {
+        args::State::List { state, id, addresses } => list(state, id.as_deref(), &addresses),
+        args::State::Show { state, address } => show(state, &address),
+        args::State::Mv { locking, dry_run, from, to } => mv(&locking, dry_run, &from, &to),
+        args::State::Rm { locking, dry_run, addresses } => rm(&locking, dry_run, &addresses),
+        args::State::Pull => pull(),
+        args::State::Push { locking, force, path } => push(&locking, force, &path),
+    };
+    match done {
+        Ok(()) => Exit(0),
+        Err(problem) => {
+            output::error(&problem.summary, &problem.detail);
+            Exit(1)
+        }
+    }
+}
+
+fn path(given: Option<&PathBuf>) -> PathBuf {
+    let (session, _) = Session::load(true);
+    session.state_path(given)
+}
+
+fn read(given: Option<&PathBuf>) -> Result<State, Diagnostic> {
+    store::read_only(&path(given))?.ok_or_else(|| {
+        Diagnostic::error("No state file was found", "Nothing has been applied in this folder and workspace yet.")
+    })
+}
+
+/// Opens, locks and reads the state. What is changed by hand keeps a copy of its own of what was there.
+pub(crate) fn open(locking: &Locking, operation: &str) -> Result<(Store, State), Diagnostic> {
+    let path = path(locking.state.as_ref());
+    let mut locking = locking.clone();
+    if locking.backup.is_none() {
+        let seconds = jiff::Timestamp::now().as_second();
+        locking.backup = Some(PathBuf::from(format!("{}.{seconds}.backup", path.display())));
+    }
+    let mut store = store::open(&path, &locking, operation)?;
+    let state = store.read()?.ok_or_else(|| {
+        Diagnostic::error("No state file was found", "Nothing has been applied in this folder and workspace yet.")
+    })?;
+    Ok((store, state))
+}
+
+fn targets(addresses: &[String]) -> Result<Vec<Target>, Diagnostic> {
+    let parse = |text: &String| {
+        parse_target(text).map_err(|e| Diagnostic::error("Error parsing instance address", e.to_string()))
+    };
+    addresses.iter().map(parse).collect()
+}
+
+fn list(given: Option<PathBuf>, id: Option<&str>, addresses: &[String]) -> Result<(), Diagnostic> {
+    let state = read(given.as_ref())?;
+    let wanted = targets(addresses)?;
+    let mut all: Vec<(ResourceInstance, bool)> = Vec::new();
+    for (address, _, slot) in state.instances() {
+        let Some(object) = &slot.current else { continue };
+        let named = wanted.is_empty() || wanted.iter().any(|t| t.contains(&address));
+        let same_id = id.is_none_or(|id| object.attributes.get("id").and_then(|v| v.as_str()) == Some(id));
+        if named && same_id {
+            all.push((address, true));
+        }
+    }
+    for target in &wanted {
+        if !state.instances().any(|(address, _, _)| target.contains(&address)) {
+            return Err(Diagnostic::error(
+                "Unknown resource",
+                format!("The state has nothing at {target}. See what it has: infra state list"),
+            ));
+        }
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.sort_by_key(|(a, _)| (a.module.clone(), a.resource.mode == ResourceMode::Managed));
+    all.iter().for_each(|(address, _)| output::line(&address.to_string()));
+    Ok(())
+}
+
+fn show(given: Option<PathBuf>, address: &str) -> Result<(), Diagnostic> {
+    let state = read(given.as_ref())?;
+    let wanted = infra_address::parse_resource_instance(address)
+        .map_err(|e| Diagnostic::error("Error parsing instance address", e.to_string()))?;
+    let found = state.instances().find(|(a, _, slot)| *a == wanted && slot.current.is_some());
+    let Some((address, _, slot)) = found else {
+        return Err(Diagnostic::error(
+            "No instance found for the given address",
+            format!("The state has nothing at {wanted}. See what it has: infra state list"),
+        ));
+    };
+    if let Some(object) = &slot.current {
+        output::raw(&text_of(&address, object, &state));
+    }
+    Ok(())
+}
+
+/// One object as a block.
+fn text_of(address: &ResourceInstance, object: &infra_state::Instance, state: &State) -> String {
+    let registry = registry();
+    let source = state
+        .resources
+        .get(&(address.module.clone(), address.resource.clone()))
+        .map(|r| r.provider.source.clone())
+        .unwrap_or_else(|| infra_address::ProviderSource::parse(address.resource.implied_provider()));
+    let schema = registry.schema(&source, address.resource.mode, &address.resource.ty);
+    let json = serde_json::Value::Object(object.attributes.clone());
+    let value = match schema {
+        Some(schema) => infra_value::value_from_json(&json, &schema.block.ty()),
+        None => infra_value::value_from_json_implied(&json),
+    };
+    let word = if address.resource.mode == ResourceMode::Data { "data" } else { "resource" };
+    let tainted = if object.tainted { " (tainted)" } else { "" };
+    let mut out = format!("# {address}:{tainted}\n{word} \"{}\" \"{}\" {{\n", address.resource.ty, address.resource.name);
+    let Ok(value) = value else { return out };
+    let sensitive = |name: &str| {
+        let schema_says = schema.and_then(|s| s.block.attributes.get(name)).is_some_and(|a| a.sensitive);
+        schema_says || object.sensitive.iter().any(|p| p.to_string().split(['.', '[']).next() == Some(name))
+    };
+    for (name, value) in value.members().into_iter().flatten().filter(|(_, v)| !v.is_null() && !v.is_empty()) {
+        let shown = match sensitive(name) {
+            true => "(sensitive value)".to_string(),
+            false => infra_lang::eval::render_console(value).replace('\n', "\n    "),
+        };
+        out.push_str(&format!("    {name} = {shown}\n"));
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// Every object and every output of a state.
+pub(crate) fn text_of_all(state: &State) -> String {
+    let mut out = String::new();
+    for (address, _, slot) in state.instances() {
+        for (_, object) in slot.objects() {
+            out.push_str(&text_of(&address, object, state));
+            out.push('\n');
+        }
+    }
+    if !state.outputs.is_empty() {
+        out.push_str("\nOutputs:\n\n");
+        out.push_str(&super::output::text_of_all(state));
+    }
+    out
+}
+
+fn mv(locking: &Locking, dry_run: bool, from: &str, to: &str) -> Result<(), Diagnostic> {
+    let parse = |text: &str| parse_target(text).map_err(|e| Diagnostic::error("Invalid address", e.to_string()));
+    let (from, to) = (parse(from)?, parse(to)?);
+    let (mut store, mut state) = open(locking, "state-mv")?;
+    let moves = planned_moves(&state, &from, &to)?;
+    for (old, new) in &moves {
+        let verb = if dry_run { "Would move" } else { "Move" };
+        output::line(&format!("{verb} \"{old}\" to \"{new}\""));
+    }
+    if dry_run {
+        return Ok(());
+    }
+    let mut taken = Vec::new();
+    for (old, new) in &moves {
+        if let Some((provider, slot)) = state.remove(old) {
+            taken.push((new.clone(), provider, slot));
+        }
+    }
+    for (new, provider, slot) in taken {
+        *state.slot_mut(&new, &provider) = slot;
+    }
+    store.write(&mut state)?;
+    output::line(&format!("Successfully moved {} object(s).", moves.len()));
+    Ok(())
+}
+
+/// Where each object goes.
+fn planned_moves(
+    state: &State,
+    from: &Target,
+    to: &Target,
+) -> Result<Vec<(ResourceInstance, ResourceInstance)>, Diagnostic> {
+    let invalid = |detail: String| Diagnostic::error("Invalid state move", detail);
+    let mut moves = Vec::new();
+    for (address, _, _) in state.instances() {
+        let new = match (from, to) {
+            (Target::Resource(from), Target::Resource(to)) => {
+                let same = address.module == from.module && address.resource == from.resource;
+                let whole = from.key == infra_address::InstanceKey::None && to.key == infra_address::InstanceKey::None;
+                if !same || (!whole && address.key != from.key) {
+                    continue;
+                }
+                if from.resource.mode != to.resource.mode || from.resource.ty != to.resource.ty {
+                    return Err(invalid(format!("{from} and {to} are of different types.")));
+                }
+                let key = if whole { address.key.clone() } else { to.key.clone() };
+                ResourceInstance { module: to.module.clone(), resource: to.resource.clone(), key }
+            }
+            (Target::Module(from), Target::Module(to)) => {
+                let depth = from.0.len();
+                if address.module.0.len() < depth || address.module.0[..depth] != from.0[..] {
+                    continue;
+                }
+                let mut module = to.0.clone();
+                module.extend_from_slice(&address.module.0[depth..]);
+                ResourceInstance { module: infra_address::ModuleInstance(module), ..address.clone() }
+            }
+            _ => return Err(invalid("A module can only become a module, and a resource a resource.".into())),
+        };
+        moves.push((address, new));
+    }
+    if moves.is_empty() {
+        return Err(invalid(format!("The state has nothing at {from}. See what it has: infra state list")));
+    }
+    let leaving: Vec<&ResourceInstance> = moves.iter().map(|(old, _)| old).collect();
+    if let Some((_, taken)) = moves.iter().find(|(_, new)| state.slot(new).is_some() && !leaving.contains(&new)) {
+        return Err(invalid(format!("There is an object at {taken} already.")));
+    }
+    Ok(moves)
+}
+
+fn rm(locking: &Locking, dry_run: bool, addresses: &[String]) -> Result<(), Diagnostic> {
+    let wanted = targets(addresses)?;
+    let (mut store, mut state) = open(locking, "state-rm")?;
+    let gone: Vec<ResourceInstance> =
+        state.instances().map(|(a, _, _)| a).filter(|a| wanted.iter().any(|t| t.contains(a))).collect();
+    if gone.is_empty() {
+        return Err(Diagnostic::error(
+            "Invalid target address",
+            "The state has nothing at these addresses. See what it has: infra state list",
+        ));
+    }
+    for address in &gone {
+        output::line(&format!("{} {address}", if dry_run { "Would remove" } else { "Removed" }));
+    }
+    if dry_run {
+        return Ok(());
+    }
+    for address in &gone {
+        state.remove(address);
+    }
+    store.write(&mut state)?;
+    output::line(&format!("Successfully removed {} resource instance(s).", gone.len()));
+    Ok(())
+}
+
+fn pull() -> Result<(), Diagnostic> {
+    if let Some(mut state) = store::read_only(&path(None))? {
+        state.terraform_version = TERRAFORM_VERSION.into();
+        output::raw(&state.to_text());
+    }
+    Ok(())
+}
+
+fn push(locking: &Locking, force: bool, source: &std::path::Path) -> Result<(), Diagnostic> {
+    let unreadable = |why: String| Diagnostic::error("The given state cannot be used", format!("{}: {why}.", source.display()));
+    let text = match source.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(source),
+    };
+    let text = text.map_err(|e| unreadable(e.to_string()))?;
+    let given = State::parse(&text).map_err(|e| unreadable(e.to_string()))?;
+    let mut given = given.ok_or_else(|| unreadable("it is empty".into()))?;
+    let mut store = store::open(&path(locking.state.as_ref()), locking, "state-push")?;
+    let present = store.read()?;
+    if let Some(present) = present.filter(|_| !force) {
+        if present.lineage != given.lineage {
+            return Err(Diagnostic::error(
+                "Failed to write state",
+                format!(
+                    "The states have different lineages ({} here, {} given), so they are not versions of one another. -force \
+                     pushes all the same.",
+                    present.lineage, given.lineage
+                ),
+            ));
+        }
+        if present.serial > given.serial {
+            return Err(Diagnostic::error(
+                "Failed to write state",
+                format!(
+                    "The state here is newer: serial {} and {} given. -force pushes all the same.",
+                    present.serial, given.serial
+                ),
+            ));
+        }
+    }
+    store.write(&mut given)
+}

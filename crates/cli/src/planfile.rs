@@ -1,0 +1,42 @@
+//! Saved plans as files that only their owner can read.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use infra_diag::Diagnostic;
+use infra_engine::saved::{SavedPlan, SavedPlanError};
+use infra_state::State;
+
+/// Writes a plan.
+pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Diagnostic> {
+    let mut open = OpenOptions::new();
+    let file = open.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(plan.to_text().as_bytes())).map_err(|error| {
+        Diagnostic::error("Failed to write plan file", format!("The plan could not be written to {}: {error}.", path.display()))
+    })
+}
+
+/// Reads a plan.
+pub(crate) fn read(path: &Path) -> Result<SavedPlan, Diagnostic> {
+    let text = std::fs::read(path).map_err(|error| {
+        Diagnostic::error("Failed to read plan file", format!("{}: {error}.", path.display()))
+    })?;
+    let failed = |why: String| Diagnostic::error("Failed to read plan file", format!("{}: {why}.", path.display()));
+    if text.starts_with(b"PK\x03\x04") {
+        return Err(failed(
+            "it is a plan that Terraform has saved. Apply it with Terraform, or plan again with infra plan -out".into(),
+        ));
+    }
+    let text = String::from_utf8(text).map_err(|_| failed(SavedPlanError::NotAPlan.to_string()))?;
+    SavedPlan::parse(&text).map_err(|error| match (&error, State::parse(&text)) {
+        (SavedPlanError::NotAPlan, Ok(Some(_))) => failed("it is a state file, not a saved plan".into()),
+        _ => failed(error.to_string()),
+    })
+}
+
+/// Whether a file is a saved plan, as far as its beginning tells.
+pub(crate) fn is_plan(path: &Path) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"infra_plan\""))
+}

@@ -1,0 +1,174 @@
+//! `show -json` of a plan.
+
+use std::collections::BTreeMap;
+
+use infra_address::ModuleInstance;
+use infra_engine::Registry;
+use infra_engine::plan::{Action, OutputChange, Plan, ResourceChange};
+use infra_state::TERRAFORM_VERSION;
+use infra_value::{Value, type_to_json};
+use serde_json::{Map, Value as Json, json};
+
+use super::PLAN_FORMAT_VERSION;
+use super::state::{checks_json, identity, inside_plan, mode_name, module_tree};
+use super::value::{known_json, path_json, sensitive_json, unknown_json};
+
+/// The published JSON of a plan. `configuration` is that part's JSON, which is made from the configuration alone.
+pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) -> Json {
+    let mut top = Map::new();
+    top.insert("format_version".into(), json!(PLAN_FORMAT_VERSION));
+    top.insert("terraform_version".into(), json!(TERRAFORM_VERSION));
+    if !plan.variables.is_empty() {
+        let variables: Map<String, Json> = plan
+            .variables
+            .iter()
+            .map(|(name, v)| (name.to_string(), json!({"value": known_json(&v.value).unwrap_or(Json::Null)})))
+            .collect();
+        top.insert("variables".into(), Json::Object(variables));
+    }
+    top.insert("planned_values".into(), planned_values(plan, registry));
+    let listed = |changes: &[ResourceChange]| {
+        Json::Array(changes.iter().map(|change| change_json(change, registry)).collect())
+    };
+    if !plan.drift.is_empty() {
+        top.insert("resource_drift".into(), listed(&plan.drift));
+    }
+    if !plan.changes.is_empty() {
+        top.insert("resource_changes".into(), listed(&plan.changes));
+    }
+    if !plan.outputs.is_empty() {
+        let outputs: Map<String, Json> = plan.outputs.iter().map(|(n, o)| (n.to_string(), output_json(o))).collect();
+        top.insert("output_changes".into(), Json::Object(outputs));
+    }
+    if let Some(prior) = inside_plan(&plan.prior_state, registry) {
+        top.insert("prior_state".into(), prior);
+    }
+    if let Some(configuration) = configuration {
+        top.insert("configuration".into(), configuration);
+    }
+    if !plan.relevant_attributes.is_empty() {
+        let relevant = |(resource, path): &(String, infra_value::Path)| {
+            json!({"resource": resource, "attribute": path_json(path)})
+        };
+        top.insert("relevant_attributes".into(), plan.relevant_attributes.iter().map(relevant).collect());
+    }
+    if let Some(checks) = checks_json(&plan.checks) {
+        top.insert("checks".into(), checks);
+    }
+    top.insert("timestamp".into(), json!(plan.timestamp));
+    top.insert("applyable".into(), json!(plan.applyable));
+    top.insert("complete".into(), json!(plan.complete));
+    top.insert("errored".into(), json!(plan.errored));
+    Json::Object(top)
+}
+
+fn change_json(change: &ResourceChange, registry: &Registry) -> Json {
+    let address = &change.address;
+    let mut json = Map::new();
+    json.insert("address".into(), json!(address.to_string()));
+    if let Some(previous) = &change.previous_address {
+        json.insert("previous_address".into(), json!(previous.to_string()));
+    }
+    if !address.module.is_root() {
+        json.insert("module_address".into(), json!(address.module.to_string()));
+    }
+    json.insert("mode".into(), json!(mode_name(address.resource.mode)));
+    json.insert("type".into(), json!(*address.resource.ty));
+    json.insert("name".into(), json!(*address.resource.name));
+    if let Some(index) = identity(address, &change.provider.source).remove("index") {
+        json.insert("index".into(), index);
+    }
+    json.insert("provider_name".into(), json!(change.provider.source.to_string()));
+    if let Some(deposed) = &change.deposed {
+        json.insert("deposed".into(), json!(deposed));
+    }
+    let _ = registry;
+    let mut inner = Map::new();
+    inner.insert("actions".into(), json!(change.action.names()));
+    inner.insert("before".into(), known_json(&change.before).unwrap_or(Json::Null));
+    if let Some(after) = known_json(&change.after) {
+        inner.insert("after".into(), after);
+    }
+    inner.insert("after_unknown".into(), after_unknown(&change.after));
+    inner.insert("before_sensitive".into(), sensitive_json(&change.before));
+    inner.insert("after_sensitive".into(), sensitive_json(&change.after));
+    if !change.replace_paths.is_empty() {
+        inner.insert("replace_paths".into(), change.replace_paths.iter().map(path_json).collect());
+    }
+    if let Some(id) = &change.importing {
+        inner.insert("importing".into(), json!({"id": id}));
+    }
+    if let Some(generated) = &change.generated_config {
+        inner.insert("generated_config".into(), json!(generated));
+    }
+    json.insert("change".into(), Json::Object(inner));
+    if let Some(reason) = change.reason {
+        json.insert("action_reason".into(), json!(reason.name()));
+    }
+    Json::Object(json)
+}
+
+fn after_unknown(after: &Value) -> Json {
+    match after.is_null() {
+        true => Json::Bool(false),
+        false if after.is_wholly_known() => json!({}),
+        false => unknown_json(after),
+    }
+}
+
+fn output_json(change: &OutputChange) -> Json {
+    let mut json = Map::new();
+    json.insert("actions".into(), json!(change.action.names()));
+    json.insert("before".into(), known_json(&change.before).unwrap_or(Json::Null));
+    if let Some(after) = known_json(&change.after) {
+        json.insert("after".into(), after);
+    }
+    let unknown = if change.after.is_wholly_known() { Json::Bool(false) } else { unknown_json(&change.after) };
+    json.insert("after_unknown".into(), unknown);
+    json.insert("before_sensitive".into(), json!(change.sensitive));
+    json.insert("after_sensitive".into(), json!(change.sensitive));
+    Json::Object(json)
+}
+
+fn planned_values(plan: &Plan, registry: &Registry) -> Json {
+    let mut values = Map::new();
+    let outputs: Map<String, Json> = plan
+        .outputs
+        .iter()
+        .filter(|(_, o)| o.action != Action::Delete)
+        .map(|(name, o)| {
+            let mut json = Map::new();
+            json.insert("sensitive".into(), json!(o.sensitive));
+            if o.after.is_wholly_known() {
+                json.insert("type".into(), type_to_json(&o.after.ty()));
+                json.insert("value".into(), known_json(&o.after).unwrap_or(Json::Null));
+            }
+            (name.to_string(), Json::Object(json))
+        })
+        .collect();
+    if !outputs.is_empty() {
+        values.insert("outputs".into(), Json::Object(outputs));
+    }
+    let mut modules: BTreeMap<ModuleInstance, Vec<Json>> = BTreeMap::new();
+    modules.insert(ModuleInstance::root(), Vec::new());
+    let mut staying: Vec<&ResourceChange> =
+        plan.changes.iter().filter(|c| c.action != Action::Delete && c.deposed.is_none()).collect();
+    staying.sort_by_key(|c| c.address.to_string());
+    for change in staying {
+        let mut path = change.address.module.clone();
+        while let Some(parent) = path.parent() {
+            modules.entry(path).or_default();
+            path = parent;
+        }
+        let mut json = identity(&change.address, &change.provider.source);
+        let schema = registry.schema(&change.provider.source, change.address.resource.mode, &change.address.resource.ty);
+        json.insert("schema_version".into(), json!(schema.map_or(0, |s| s.version)));
+        if change.action != Action::Forget {
+            json.insert("values".into(), known_json(&change.after).unwrap_or(Json::Null));
+        }
+        json.insert("sensitive_values".into(), sensitive_json(&change.after));
+        modules.entry(change.address.module.clone()).or_default().push(Json::Object(json));
+    }
+    values.insert("root_module".into(), module_tree(&ModuleInstance::root(), &mut modules));
+    Json::Object(values)
+}

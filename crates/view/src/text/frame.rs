@@ -1,0 +1,145 @@
+//! The text of a plan as a whole: what stands around the objects.
+
+use infra_engine::plan::PlanMode;
+use serde_json::Value as Json;
+
+use super::diff::{Diff, Sign};
+use super::drift::{drift_note, relevant_drift};
+use super::outputs::outputs;
+use super::paths::Paths;
+use super::pen::{Ink, Pen};
+use super::resource::{Action, Entry, LEGEND, compare, resource};
+use super::{SchemaOf, TextOptions, wrap};
+
+/// The text of a plan, from its published JSON: everything between the progress lines and the closing advice. It begins
+/// with the empty line that sets it off from what was printed before.
+pub fn plan_text(plan: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions) -> String {
+    let pen = Pen { colour: options.colour };
+    let changes = listed(plan, schemas);
+    let outputs = outputs(plan, pen);
+    let mut drift = relevant_drift(plan, schemas, options.mode);
+    let does_something = changes.iter().any(|(entry, diff)| diff.sign != Sign::Same || entry.moved_from().is_some());
+    if options.mode != PlanMode::RefreshOnly && !does_something && outputs.is_empty() {
+        drift.clear();
+    }
+    let mut out = match drift.is_empty() {
+        true => String::new(),
+        false => drift_note(&drift, options, pen),
+    };
+    if changes.is_empty() && outputs.is_empty() {
+        return out + &nothing(plan, !drift.is_empty(), options, pen);
+    }
+    if !drift.is_empty() {
+        out += &format!("\n{}\n", options.rule());
+    }
+    if changes.iter().any(|(entry, _)| entry.action != Action::NoOp) {
+        out += &legend(&changes, options, pen);
+    }
+    if !changes.is_empty() {
+        out += match plan["errored"] == true {
+            true => "\nTerraform planned the following actions, but then encountered a problem:\n",
+            false => "\nTerraform will perform the following actions:\n",
+        };
+        for (entry, diff) in &changes {
+            out += &format!("\n{}", resource(*entry, diff, false, pen));
+        }
+        out += &format!("\n{} {}.\n", pen.paint(Ink::Bold, "Plan:"), counts(&changes));
+    }
+    if !outputs.is_empty() {
+        out += &format!("\nChanges to Outputs:\n{outputs}");
+        if changes.iter().all(|(entry, _)| entry.action == Action::NoOp) {
+            let only_outputs = "You can apply this plan to save these new output values to the Terraform state, without \
+                                changing any real infrastructure.";
+            out += &format!("\n{}\n", wrap(only_outputs, options.width()));
+        }
+    }
+    out
+}
+
+/// The objects that are shown.
+fn listed<'j>(plan: &'j Json, schemas: SchemaOf<'_, 'j>) -> Vec<(Entry<'j>, Diff<'j>)> {
+    let entries = plan["resource_changes"].as_array().map_or(&[][..], Vec::as_slice);
+    let entries = entries.iter().map(Entry::of).filter(|entry| match entry.action {
+        Action::NoOp => entry.moved_from().is_some() || entry.is_imported(),
+        Action::Delete => !entry.is_data(),
+        _ => true,
+    });
+    entries.map(|entry| (entry, compare(entry, entry.schema(schemas), Paths::everything()))).collect()
+}
+
+fn legend(changes: &[(Entry<'_>, Diff<'_>)], options: &TextOptions, pen: Pen) -> String {
+    let intro = "Terraform used the selected providers to generate the following execution plan. Resource actions are \
+                 indicated with the following symbols:";
+    let mut out = format!("\n{}\n", wrap(intro, options.width()));
+    for (action, meaning) in LEGEND {
+        if changes.iter().any(|(entry, _)| entry.action == action) {
+            out += &format!("{} {meaning}\n", action.symbol(pen));
+        }
+    }
+    out
+}
+
+fn counts(changes: &[(Entry<'_>, Diff<'_>)]) -> String {
+    let count = |of: &dyn Fn(&Entry<'_>) -> bool| changes.iter().filter(|(entry, _)| of(entry)).count();
+    let replaced = count(&|e| e.action.is_replace());
+    let add = count(&|e| e.action == Action::Create) + replaced;
+    let change = count(&|e| e.action == Action::Update);
+    let destroy = count(&|e| e.action == Action::Delete) + replaced;
+    let imported = match count(&|e| e.is_imported()) {
+        0 => String::new(),
+        n => format!("{n} to import, "),
+    };
+    format!("{imported}{add} to add, {change} to change, {destroy} to destroy")
+}
+
+/// What is said where there is nothing to do.
+fn nothing(plan: &Json, drift: bool, options: &TextOptions, pen: Pen) -> String {
+    if plan["errored"] == true {
+        let failed = pen.paint(Ink::Red, "Planning failed.");
+        let rule = if drift { format!("\n{}\n", options.rule()) } else { String::new() };
+        return format!("{rule}\n{failed} Terraform encountered an error while generating this plan.\n\n");
+    }
+    let (first, then) = match options.mode {
+        PlanMode::RefreshOnly if drift => return String::new(),
+        PlanMode::RefreshOnly => (
+            "Your infrastructure still matches the configuration.",
+            "Terraform has checked that the real remote objects still match the result of your most recent changes, and \
+             found no differences.",
+        ),
+        PlanMode::Destroy => (
+            "No objects need to be destroyed.",
+            "Either you have not created any objects yet or the existing objects were already deleted outside of \
+             Terraform.",
+        ),
+        PlanMode::Normal => (
+            "Your infrastructure matches the configuration.",
+            "Terraform has compared your real infrastructure against your configuration and found no differences, so no \
+             changes are needed.",
+        ),
+    };
+    let rule = if drift { format!("\n{}\n", options.rule()) } else { String::new() };
+    format!("{rule}\n{} {first}\n\n{}\n", pen.paint(Ink::Green, "No changes."), wrap(then, options.width()))
+}
+
+/// What a plan that can be applied ends with: where it was saved, and how to apply it.
+pub fn plan_advice(saved_as: Option<&str>, generated_config: Option<&str>, options: &TextOptions) -> String {
+    let mut out = format!("\n{}\n", options.rule());
+    if let Some(file) = generated_config {
+        let text = format!(
+            "Terraform has generated configuration and written it to {file}. Please review the configuration and edit it \
+             as necessary before adding it to version control."
+        );
+        out += &format!("\n{}\n", wrap(&text, options.width()));
+    }
+    out + &match saved_as {
+        Some(file) => format!(
+            "\nSaved the plan to: {file}\n\nTo perform exactly these actions, run the following command to apply:\n    \
+             terraform apply \"{file}\"\n"
+        ),
+        None => {
+            let note = "Note: You didn't use the -out option to save this plan, so Terraform can't guarantee to take \
+                        exactly these actions if you run \"terraform apply\" now.";
+            format!("\n{}\n", wrap(note, options.width()))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Plans, states and values as text.
+
+mod block;
+mod change;
+mod collection;
+mod compare;
+mod diff;
+mod drift;
+mod frame;
+mod outputs;
+mod pairing;
+mod paths;
+mod pen;
+mod render;
+mod resource;
+mod text_value;
+mod wrap;
+
+use infra_address::{ProviderSource, ResourceMode};
+use infra_engine::Registry;
+use infra_engine::plan::PlanMode;
+use infra_schema::Schema;
+
+pub use frame::{plan_advice, plan_text};
+pub use wrap::wrap;
+
+/// The schema of a resource type: provider source, mode (`managed`, `data`) and type as the published JSON names them.
+pub type SchemaOf<'f, 's> = &'f dyn Fn(&str, &str, &str) -> Option<&'s Schema>;
+
+/// The schemas of the providers of a registry, for [`SchemaOf`].
+pub fn schemas_of(registry: &Registry) -> impl Fn(&str, &str, &str) -> Option<&Schema> {
+    |provider, mode, ty| {
+        let mode = if mode == "data" { ResourceMode::Data } else { ResourceMode::Managed };
+        registry.schema(&ProviderSource(provider.into()), mode, ty)
+    }
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug)]
+pub struct TextOptions {
+    /// With ANSI colours.
+    pub colour: bool,
+    /// The width of the terminal; 78 where there is none.
+    pub columns: usize,
+    /// The kind of plan.
+    pub mode: PlanMode,
+}
+
+impl Default for TextOptions {
+    fn default() -> TextOptions {
+        TextOptions { colour: false, columns: 78, mode: PlanMode::Normal }
+    }
+}
+
+impl TextOptions {
+    /// How long a line may be.
+    pub fn width(&self) -> usize {
+        self.columns.saturating_sub(1).max(1)
+    }
+    /// A line across.
+    pub fn rule(&self) -> String {
+        "─".repeat(self.width())
+    }
+}

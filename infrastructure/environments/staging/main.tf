@@ -1,0 +1,98 @@
+# Staging: one NAT gateway, one small database without a standby, one or two tasks; everything can be deleted.
+
+locals {
+  name = "${var.project}-staging"
+
+  tags = {
+    Project     = var.project
+    Environment = "staging"
+    ManagedBy   = "infra"
+  }
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = var.account_id == null ? null : [var.account_id]
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
+data "aws_availability_zones" "available" {
+  state = "available"
+}
+
+module "network" {
+  source = "../../modules/network"
+
+  name                 = local.name
+  cidr_block           = var.cidr_block
+  zones                = slice(data.aws_availability_zones.available.names, 0, 2)
+  nat_gateway_per_zone = false
+}
+
+module "database" {
+  source = "../../modules/database"
+
+  name       = local.name
+  vpc_id     = module.network.vpc_id
+  subnet_ids = module.network.data_subnet_ids
+
+  client_security_group_ids = {
+    service = module.service.tasks_security_group_id
+  }
+
+  instance_class        = "db.t4g.micro"
+  allocated_storage     = 20
+  multi_az              = false
+  backup_retention_days = 1
+  deletion_protection   = false
+  password              = var.database_password
+  password_version      = var.database_password_version
+  kms_key_arn           = aws_kms_key.this.arn
+  log_retention_days    = 7
+  alarm_topic_arns      = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_ecs_cluster" "this" {
+  name = local.name
+}
+
+module "service" {
+  source = "../../modules/service"
+
+  name               = local.name
+  vpc_id             = module.network.vpc_id
+  public_subnet_ids  = module.network.public_subnet_ids
+  private_subnet_ids = module.network.private_subnet_ids
+  certificate_arn    = var.certificate_arn
+
+  cluster = {
+    arn  = aws_ecs_cluster.this.arn
+    name = aws_ecs_cluster.this.name
+  }
+
+  container = {
+    image       = var.image
+    environment = { LOG_LEVEL = "debug" }
+    secrets     = { DATABASE = module.database.secret_arn }
+  }
+
+  size  = { cpu = 256, memory = 512 }
+  tasks = { min = 1, max = 2 }
+
+  egress = {
+    database = {
+      security_group_id = module.database.security_group_id
+      port              = module.database.port
+    }
+  }
+
+  secret_arns         = [module.database.secret_arn]
+  repository_arns     = var.repository_arns
+  kms_key_arn         = aws_kms_key.this.arn
+  log_retention_days  = 7
+  deletion_protection = false
+  alarm_topic_arns    = [aws_sns_topic.alarms.arn]
+}
