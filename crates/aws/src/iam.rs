@@ -170,10 +170,7 @@ fn of_detail(detail: RoleDetail) -> RoleFacts {
         create_date: detail.create_date.as_ref().map(rfc3339).unwrap_or_default(),
         description: String::new(),
         max_session_duration: 0,
-        permissions_boundary: detail
-            .permissions_boundary
-            .and_then(|b| b.permissions_boundary_arn)
-            .unwrap_or_default(),
+        permissions_boundary: detail.permissions_boundary.and_then(|b| b.permissions_boundary_arn).unwrap_or_default(),
         trust: decoded(&detail.assume_role_policy_document.unwrap_or_default()),
         tags: tags(&detail.tags.unwrap_or_default()),
         inline: inline.collect(),

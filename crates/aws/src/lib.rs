@@ -11,13 +11,16 @@ mod ec2;
 mod ecs;
 mod elb;
 mod error;
-mod ids;
-mod time;
 mod iam;
+mod ids;
 mod partition;
+mod policy;
 mod rds;
 mod resource;
+mod secret_text;
 mod settings;
+mod tags;
+mod time;
 mod types;
 mod wait;
 

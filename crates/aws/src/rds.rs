@@ -96,9 +96,8 @@ pub(crate) async fn tag(
 
 /// Whether a text has the form of an instance's resource id. An identifier may have it, too.
 pub(crate) fn is_resource_id(id: &str) -> bool {
-    id.strip_prefix("db-").is_some_and(|rest| {
-        (2..=255).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
-    })
+    id.strip_prefix("db-")
+        .is_some_and(|rest| (2..=255).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// The instance with a resource id or an identifier.
@@ -127,7 +126,12 @@ pub(crate) async fn by_identifier(client: &Client, identifier: &str) -> Result<O
 }
 
 /// Waits until an instance is available and what was to be changed at once has been.
-pub(crate) async fn wait_available(aws: &Aws, id: &str, operation: &str, limit: Duration) -> Result<DbInstance, Failure> {
+pub(crate) async fn wait_available(
+    aws: &Aws,
+    id: &str,
+    operation: &str,
+    limit: Duration,
+) -> Result<DbInstance, Failure> {
     let start = Instant::now();
     Wait::new(format!("waiting for RDS DB Instance ({id}) {operation}"), limit)
         .in_a_row(if operation == "create" { 1 } else { 3 })

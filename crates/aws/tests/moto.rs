@@ -46,6 +46,11 @@ async fn services_live_and_die() {
     live_and_die(include_str!("data/tasks.json"), 18).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_watches_and_keeps_secrets_lives_and_dies() {
+    live_and_die(include_str!("data/operations.json"), 31).await;
+}
+
 /// `calls` is how many calls a refresh of everything may take.
 async fn live_and_die(rows: &str, calls: usize) {
     let Some(moto) = Moto::start() else { return };
@@ -217,10 +222,11 @@ fn assert_has(name: &str, block: &Block, value: &Value, wanted: &Json) {
     }
 }
 
-/// The attributes that differ: before, after.
-fn differences(a: &Value, b: &Value) -> Vec<(String, Value, Value)> {
+/// The attributes that differ: name, before, after.
+fn differences(a: &Value, b: &Value) -> Vec<(String, String, String)> {
     let empty = BTreeMap::new();
     let (old, new) = (a.members().unwrap_or(&empty), b.members().unwrap_or(&empty));
-    let pairs = old.iter().filter_map(|(name, old)| Some((name.to_string(), old.clone(), new.get(name)?.clone())));
-    pairs.filter(|(_, old, new)| old != new).collect()
+    let shown = |v: &Value| value_to_json(v, &v.ty()).map_or_else(|_| "(unknown)".to_string(), |json| json.to_string());
+    let pairs = old.iter().filter_map(|(name, old)| Some((name, old, new.get(name)?)));
+    pairs.filter(|(_, old, new)| old != new).map(|(n, old, new)| (n.to_string(), shown(old), shown(new))).collect()
 }

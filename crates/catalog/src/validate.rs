@@ -21,7 +21,7 @@ mod relations;
 mod scalar;
 
 use infra_provider::Problem;
-use infra_value::{Kind, Path, Value};
+use infra_value::{Kind, Path, Type, Value};
 
 pub use go_json::syntax_error as json_syntax_error;
 pub use network::{arn_error, ipv4_network_error, ipv6_network_error};
@@ -134,11 +134,11 @@ impl<'a> Check<'a> {
 }
 
 fn is_written(value: &Value) -> bool {
-    let is_block = match value.kind() {
-        Kind::List(t, _) | Kind::Set(t, _) => matches!(t, infra_value::Type::Object(_)),
-        _ => false,
-    };
-    !value.is_null() && !(is_block && value.is_empty())
+    match value.kind() {
+        Kind::Null(_) => false,
+        Kind::List(t, es) | Kind::Set(t, es) => !(es.is_empty() && matches!(t, Type::Object(_))),
+        _ => true,
+    }
 }
 
 /// The index of an element in a path: its number, or in a set the element itself.

@@ -187,7 +187,7 @@ async fn plans_of_all_kinds_of_changes_are_as_recorded() {
             Json::Null => Value::null(block_ty.clone()),
             json => decode(json),
         };
-        let config = decode(&record["config"]);
+        let config = with_unknowns(&decode(&record["config"]));
         let score = by_type.entry(ty.to_string()).or_default();
         score.1 += 1;
         let wrong = match plan(&*configured, ty, &prior, &config).await {
@@ -225,6 +225,14 @@ async fn plans_of_all_kinds_of_changes_are_as_recorded() {
     let (good, all) = by_type.values().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
     by_type.iter().for_each(|(ty, (good, all))| println!("SCORE {ty}: {good}/{all}"));
     println!("SCORE all: {good}/{all}");
+}
+
+/// Texts that stand for what is not known yet.
+fn with_unknowns(value: &Value) -> Value {
+    match value.as_str() {
+        Some("${terraform_data.u.output}") => Value::unknown(Type::String),
+        _ => value.map_elements(&mut with_unknowns),
+    }
 }
 
 fn set_members(json: &Json) -> Json {

@@ -1,5 +1,5 @@
-# Production: three zones with a NAT gateway each, a database with a standby, three tasks or more; protected from
-# deletion.
+# Production: three zones with a NAT gateway each, a database with a standby, three tasks or
+# more; protected from deletion.
 
 locals {
   name = "${var.project}-production"
@@ -86,7 +86,7 @@ module "service" {
   }
 
   size  = { cpu = 1024, memory = 2048 }
-  tasks = { min = 3, max = 12 }
+  tasks = var.tasks
 
   egress = {
     database = {

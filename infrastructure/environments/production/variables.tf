@@ -69,6 +69,19 @@ variable "database_password_version" {
   nullable    = false
 }
 
+variable "tasks" {
+  description = "Fewest and most tasks of the service."
+  type = object({
+    min = number
+    max = number
+  })
+  default = {
+    min = 3
+    max = 12
+  }
+  nullable = false
+}
+
 variable "deletion_protection" {
   description = "Refuse to delete the database and the load balancer."
   type        = bool

@@ -1,4 +1,4 @@
-# Staging: one NAT gateway, one small database without a standby, one or two tasks; everything can be deleted.
+# Staging: one NAT gateway, one small database without a standby, one task; everything can be deleted.
 
 locals {
   name = "${var.project}-staging"
@@ -80,7 +80,7 @@ module "service" {
   }
 
   size  = { cpu = 256, memory = 512 }
-  tasks = { min = 1, max = 2 }
+  tasks = { min = 1, max = 1 }
 
   egress = {
     database = {

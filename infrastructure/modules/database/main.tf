@@ -48,10 +48,13 @@ resource "aws_vpc_security_group_ingress_rule" "client" {
 
   security_group_id            = aws_security_group.this.id
   referenced_security_group_id = each.value
-  description                  = "PostgreSQL from ${each.key}"
   ip_protocol                  = "tcp"
   from_port                    = local.port
   to_port                      = local.port
+
+  tags = {
+    Name = "PostgreSQL from ${each.key}"
+  }
 }
 
 resource "aws_cloudwatch_log_group" "postgresql" {

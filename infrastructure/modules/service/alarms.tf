@@ -33,7 +33,7 @@ locals {
       statistic   = "Average"
       threshold   = 85
       dimensions  = { ClusterName = var.cluster.name, ServiceName = aws_ecs_service.this.name }
-      description = "The tasks have used more than 85 % of their CPU for five minutes: autoscaling does not keep up."
+      description = "The tasks have used more than 85 % of their CPU for five minutes."
     }
   }
 }

@@ -18,20 +18,26 @@ resource "aws_vpc_security_group_ingress_rule" "public" {
   }
 
   security_group_id = aws_security_group.balancer.id
-  description       = "${upper(each.key)} from everywhere"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = each.value
   to_port           = each.value
+
+  tags = {
+    Name = "${upper(each.key)} from everywhere"
+  }
 }
 
 resource "aws_vpc_security_group_egress_rule" "balancer_to_tasks" {
   security_group_id            = aws_security_group.balancer.id
   referenced_security_group_id = aws_security_group.tasks.id
-  description                  = "To the tasks"
   ip_protocol                  = "tcp"
   from_port                    = var.container.port
   to_port                      = var.container.port
+
+  tags = {
+    Name = "To the tasks"
+  }
 }
 
 resource "aws_lb" "this" {

@@ -1,5 +1,9 @@
 # A Fargate service: its task definition, its network access, and how many tasks it has.
 
+locals {
+  autoscaled = var.tasks.max > var.tasks.min
+}
+
 data "aws_region" "current" {}
 
 data "aws_caller_identity" "current" {}
@@ -66,19 +70,25 @@ resource "aws_security_group" "tasks" {
 resource "aws_vpc_security_group_ingress_rule" "tasks_from_balancer" {
   security_group_id            = aws_security_group.tasks.id
   referenced_security_group_id = aws_security_group.balancer.id
-  description                  = "From the load balancer"
   ip_protocol                  = "tcp"
   from_port                    = var.container.port
   to_port                      = var.container.port
+
+  tags = {
+    Name = "From the load balancer"
+  }
 }
 
 resource "aws_vpc_security_group_egress_rule" "tasks_https" {
   security_group_id = aws_security_group.tasks.id
-  description       = "HTTPS: images, logs, secrets and other services"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+
+  tags = {
+    Name = "HTTPS: images, logs, secrets and other services"
+  }
 }
 
 resource "aws_vpc_security_group_egress_rule" "tasks" {
@@ -86,10 +96,13 @@ resource "aws_vpc_security_group_egress_rule" "tasks" {
 
   security_group_id            = aws_security_group.tasks.id
   referenced_security_group_id = each.value.security_group_id
-  description                  = "To ${each.key}"
   ip_protocol                  = "tcp"
   from_port                    = each.value.port
   to_port                      = each.value.port
+
+  tags = {
+    Name = "To ${each.key}"
+  }
 }
 
 resource "aws_ecs_service" "this" {
@@ -127,12 +140,15 @@ resource "aws_ecs_service" "this" {
   ]
 
   lifecycle {
-    # Autoscaling decides how many tasks run.
-    ignore_changes = [desired_count]
+    # Set when the service is created, then left alone: how many tasks run is for autoscaling to decide, and
+    # rebalancing between zones may be off for a while.
+    ignore_changes = [desired_count, availability_zone_rebalancing]
   }
 }
 
 resource "aws_appautoscaling_target" "this" {
+  count = local.autoscaled ? 1 : 0
+
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
   resource_id        = "service/${var.cluster.name}/${aws_ecs_service.this.name}"
@@ -141,11 +157,13 @@ resource "aws_appautoscaling_target" "this" {
 }
 
 resource "aws_appautoscaling_policy" "cpu" {
+  count = local.autoscaled ? 1 : 0
+
   name               = "${var.name}-cpu"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this.service_namespace
-  scalable_dimension = aws_appautoscaling_target.this.scalable_dimension
-  resource_id        = aws_appautoscaling_target.this.resource_id
+  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
+  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+  resource_id        = aws_appautoscaling_target.this[0].resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = 60

@@ -82,7 +82,7 @@ variable "size" {
 }
 
 variable "tasks" {
-  description = "Fewest and most tasks; between them autoscaling decides."
+  description = "Fewest and most tasks. Between them autoscaling decides; where they are the same there is none."
   type = object({
     min = number
     max = number

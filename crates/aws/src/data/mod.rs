@@ -24,6 +24,7 @@ data_sources! {
     aws_caller_identity,
     aws_partition,
     aws_region,
+    aws_ssm_parameter,
     aws_subnets,
     aws_vpc,
 }

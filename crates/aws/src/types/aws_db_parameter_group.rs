@@ -187,7 +187,10 @@ async fn read_one(aws: &Aws, mut object: Object, group: &DbParameterGroup) -> Re
         let method = lower(p.apply_method().map(ApplyMethod::as_str));
         [("name", lower(p.parameter_name())), ("value", text(p.parameter_value())), ("apply_method", method)]
     });
-    object.set("parameter", blocks.collect::<Vec<_>>());
+    // Just after a change the list may still be empty.
+    if !found.is_empty() || known.is_empty() {
+        object.set("parameter", blocks.collect::<Vec<_>>());
+    }
     let arn = group.db_parameter_group_arn().unwrap_or_default();
     object.set("tags_all", rds::tags_of(aws.rds(), arn).await?);
     object.set("arn", arn);

@@ -169,7 +169,9 @@ async fn ptr_records_of(aws: &Aws, ids: Vec<String>) -> Result<Vec<(String, Stri
     let found: Result<Vec<_>, _> = pages.items().send().collect().await;
     let found = match found.doing("reading EC2 EIP domain names") {
         // Where there are no reverse names.
-        Err(failure) if failure.is(&["InvalidAction"]) && failure.message.contains("not valid for this web service") => {
+        Err(failure)
+            if failure.is(&["InvalidAction"]) && failure.message.contains("not valid for this web service") =>
+        {
             Vec::new()
         }
         found => found?,
@@ -191,8 +193,7 @@ async fn associate(aws: &Aws, object: &Object) -> Result<(), Failure> {
         .set_instance_id(instance)
         .set_network_interface_id(interface)
         .set_private_ip_address(object.opt_str("associate_with_private_ip"));
-    let made =
-        retry_on(PROPAGATION, GONE, || async { call.clone().send().await.doing(&doing) });
+    let made = retry_on(PROPAGATION, GONE, || async { call.clone().send().await.doing(&doing) });
     let association = made.await?.association_id.unwrap_or_default();
     let pending =
         |failure: &Failure| failure.is(&["InvalidInstanceID"]) && failure.message.contains("pending instance");

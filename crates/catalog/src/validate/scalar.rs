@@ -145,7 +145,7 @@ fn whole(value: &Value) -> Option<i64> {
 fn is_base64(text: &str) -> bool {
     let bare: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
     let body = bare.strip_suffix(b"==").or_else(|| bare.strip_suffix(b"=")).unwrap_or(&bare);
-    bare.len() % 4 == 0 && body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+    bare.len().is_multiple_of(4) && body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }
 
 /// A compiled pattern, kept for the next time. A pattern that does not compile is a defect of a type's code: debug

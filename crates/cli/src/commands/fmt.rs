@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use infra_diag::Sources;
-use infra_lang::syntax::fmt::format;
+use infra_lang::syntax::format;
 use similar::TextDiff;
 
 use crate::args::Fmt;

@@ -6,6 +6,7 @@ use infra_engine::Registry;
 use infra_engine::plan::Plan;
 use infra_lang::config::Config;
 use infra_state::{GoJson, State, to_go_json};
+use infra_view::text::{TextOptions, schemas_of};
 
 use crate::args::Show;
 use crate::session::{Session, registry};
@@ -45,13 +46,9 @@ fn plan_json(plan: &Plan, config: &Config, registry: &Registry) -> serde_json::V
 
 /// A plan as people read it.
 pub(crate) fn plan_text(plan: &Plan, config: &Config, registry: &Registry, colour: bool) -> String {
-    let _ = colour;
     let json = plan_json(plan, config, registry);
-    let mut out = String::new();
-    for change in json["resource_changes"].as_array().into_iter().flatten() {
-        out.push_str(&format!("{} {}\n", change["change"]["actions"], change["address"]));
-    }
-    out
+    let options = TextOptions { colour, columns: output::columns(), mode: plan.mode };
+    infra_view::text::plan_text(&json, &schemas_of(registry), &options)
 }
 
 fn show_state(args: &Show, path: Option<&Path>) -> Exit {

@@ -14,9 +14,9 @@ pub(super) struct Change<'j> {
     pub(super) before_given: bool,
     /// Whether there is a value afterwards, if only null.
     pub(super) after_given: bool,
-    unknown: Option<&'j Json>,
-    before_sensitive: Option<&'j Json>,
-    after_sensitive: Option<&'j Json>,
+    pub(super) unknown: Option<&'j Json>,
+    pub(super) before_sensitive: Option<&'j Json>,
+    pub(super) after_sensitive: Option<&'j Json>,
     /// Where changes force a replacement.
     pub(super) replace: Paths<'j>,
     /// Which parts are looked at; all others count as unchanged.
@@ -35,7 +35,7 @@ fn steps(json: Option<&Json>) -> Paths<'_> {
 
 impl<'j> Change<'j> {
     /// What a `change` object of the published JSON says.
-    pub(super) fn of(json: &'j Json, relevant: Paths<'j>, empty_is_null: bool) -> Change<'j> {
+    pub(super) fn of(json: &'j Json, relevant: Paths<'j>) -> Change<'j> {
         Change {
             before: json.get("before").and_then(present),
             after: json.get("after").and_then(present),
@@ -46,7 +46,7 @@ impl<'j> Change<'j> {
             after_sensitive: json.get("after_sensitive"),
             replace: steps(json.get("replace_paths")),
             relevant,
-            empty_is_null,
+            empty_is_null: false,
         }
     }
 
@@ -64,6 +64,14 @@ impl<'j> Change<'j> {
             relevant: Paths::everything(),
             empty_is_null: false,
         }
+    }
+
+    /// A value that stays as it is.
+    pub(super) fn standing(value: &'j Json, sensitive: &'j Json) -> Change<'j> {
+        let mut change = Change::between(Some(value), Some(value));
+        change.before_sensitive = Some(sensitive);
+        change.after_sensitive = Some(sensitive);
+        change
     }
 
     pub(super) fn is_unknown(&self) -> bool {

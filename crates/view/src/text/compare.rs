@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::change::Change;
 use super::diff::{Block, Diff, Group, Sign, What};
 use super::pairing::{pair_lists, pair_sets};
+use super::paths::Paths;
 
 /// Whether objects of this schema tell an empty text from null. Schemas of the older kind have none of the features that
 /// are looked for here.
@@ -108,7 +109,8 @@ fn guarded<'j>(change: Change<'j>, inner: &dyn Fn(Change<'j>) -> Diff<'j>) -> Di
     match change.before {
         None => Diff { what: What::Unknown(None), sign: Sign::Create, replace },
         Some(_) => {
-            let going = guarded(change.deleted(), inner);
+            // What forces the replacement is said once, of the whole.
+            let going = guarded(Change { replace: Paths::none(), ..change.deleted() }, inner);
             Diff { what: What::Unknown(Some(Box::new(going))), sign: Sign::Update, replace }
         }
     }
@@ -121,14 +123,13 @@ pub(super) fn compare_attribute<'j>(mut change: Change<'j>, ty: &Type) -> Diff<'
         change.before = change.before.filter(visible);
         change.after = change.after.filter(visible);
     }
-    if *ty == Type::Dynamic {
-        return compare_untyped(change);
-    }
     guarded(change, &|change| {
         let replace = change.replace.reached();
         let outer = change.outer_sign();
         let all = |parts: &[Diff<'j>]| parts.iter().fold(outer, |sign, part| sign.and(part.sign));
         match ty {
+            // That a part of such a value forces a replacement is not said.
+            Type::Dynamic => compare_untyped(Change { replace: Paths::none(), ..change }),
             Type::Map(element) => {
                 let names = change.member_names().into_iter();
                 let members = names.map(|name| (name, compare_attribute(change.member(name), element)));

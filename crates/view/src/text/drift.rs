@@ -10,9 +10,9 @@ use super::resource::{Entry, compare, resource};
 use super::{SchemaOf, TextOptions, wrap};
 
 /// Objects that changed, as far as that matters for the plan. In a refresh-only plan, all of it matters.
-pub(super) fn relevant_drift<'j>(
+pub(super) fn relevant_drift<'j, 's: 'j>(
     plan: &'j Json,
-    schemas: SchemaOf<'_, 'j>,
+    schemas: SchemaOf<'_, 's>,
     mode: PlanMode,
 ) -> Vec<(Entry<'j>, Diff<'j>)> {
     let entries = plan["resource_drift"].as_array().map_or(&[][..], Vec::as_slice);

@@ -13,7 +13,7 @@ use super::{SchemaOf, TextOptions, wrap};
 
 /// The text of a plan, from its published JSON: everything between the progress lines and the closing advice. It begins
 /// with the empty line that sets it off from what was printed before.
-pub fn plan_text(plan: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions) -> String {
+pub fn plan_text<'s>(plan: &Json, schemas: SchemaOf<'_, 's>, options: &TextOptions) -> String {
     let pen = Pen { colour: options.colour };
     let changes = listed(plan, schemas);
     let outputs = outputs(plan, pen);
@@ -57,7 +57,7 @@ pub fn plan_text(plan: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions) 
 }
 
 /// The objects that are shown.
-fn listed<'j>(plan: &'j Json, schemas: SchemaOf<'_, 'j>) -> Vec<(Entry<'j>, Diff<'j>)> {
+fn listed<'j, 's: 'j>(plan: &'j Json, schemas: SchemaOf<'_, 's>) -> Vec<(Entry<'j>, Diff<'j>)> {
     let entries = plan["resource_changes"].as_array().map_or(&[][..], Vec::as_slice);
     let entries = entries.iter().map(Entry::of).filter(|entry| match entry.action {
         Action::NoOp => entry.moved_from().is_some() || entry.is_imported(),

@@ -13,7 +13,9 @@ mod paths;
 mod pen;
 mod render;
 mod resource;
+mod state;
 mod text_value;
+mod values;
 mod wrap;
 
 use infra_address::{ProviderSource, ResourceMode};
@@ -22,14 +24,16 @@ use infra_engine::plan::PlanMode;
 use infra_schema::Schema;
 
 pub use frame::{plan_advice, plan_text};
+pub use state::{resource_text, state_text};
+pub use values::{output_text, outputs_text};
 pub use wrap::wrap;
 
 /// The schema of a resource type: provider source, mode (`managed`, `data`) and type as the published JSON names them.
 pub type SchemaOf<'f, 's> = &'f dyn Fn(&str, &str, &str) -> Option<&'s Schema>;
 
 /// The schemas of the providers of a registry, for [`SchemaOf`].
-pub fn schemas_of(registry: &Registry) -> impl Fn(&str, &str, &str) -> Option<&Schema> {
-    |provider, mode, ty| {
+pub fn schemas_of<'r>(registry: &'r Registry) -> impl Fn(&str, &str, &str) -> Option<&'r Schema> {
+    move |provider, mode, ty| {
         let mode = if mode == "data" { ResourceMode::Data } else { ResourceMode::Managed };
         registry.schema(&ProviderSource(provider.into()), mode, ty)
     }

@@ -13,13 +13,13 @@ use super::render::{attribute_name, entry};
 pub(super) fn outputs(plan: &Json, pen: Pen) -> String {
     let Some(changes) = plan["output_changes"].as_object() else { return String::new() };
     let mut changes: Vec<(&String, &Json)> = changes.iter().collect();
-    changes.sort();
+    changes.sort_by_key(|(name, _)| *name);
     let names: Vec<String> = changes.iter().map(|(name, _)| attribute_name(name)).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let style = Style { pen, ..Style::default() };
     let mut out = String::new();
     for ((_, change), name) in changes.iter().zip(&names) {
-        let diff = compare_untyped(Change::of(change, Paths::everything(), false));
+        let diff = compare_untyped(Change::of(change, Paths::everything()));
         if diff.sign != Sign::Same {
             out += &entry(&diff, name, width, 0, style, "");
         }

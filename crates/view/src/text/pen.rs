@@ -62,12 +62,15 @@ pub(super) struct Style {
     pub(super) plain_removal: bool,
     /// The part forces a replacement, whatever it says of itself.
     pub(super) replaces: bool,
+    /// There is no column for signs: nothing changes.
+    pub(super) no_signs: bool,
 }
 
 impl Style {
     /// The beginning of a line: the indent of its level, its sign, and a space.
     pub(super) fn start(&self, level: usize, sign: Sign) -> String {
-        format!("{}{} ", "    ".repeat(level), self.pen.sign(sign))
+        let indent = "    ".repeat(level);
+        if self.no_signs { indent } else { format!("{indent}{} ", self.pen.sign(sign)) }
     }
 
     /// What follows a value that goes away.

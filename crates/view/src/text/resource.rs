@@ -98,17 +98,26 @@ impl<'j> Entry<'j> {
         self.text("mode") == "data"
     }
     pub(super) fn schema<'s>(&self, schemas: super::SchemaOf<'_, 's>) -> Option<&'s Schema> {
-        schemas(self.text("provider_name"), self.text("mode"), self.text("type"))
+        schema_of(self.json, schemas)
     }
+}
+
+/// The schema of a resource, by what the published JSON says of it.
+pub(super) fn schema_of<'s>(json: &Json, schemas: super::SchemaOf<'_, 's>) -> Option<&'s Schema> {
+    let text = |name: &str| json[name].as_str().unwrap_or_default();
+    schemas(text("provider_name"), text("mode"), text("type"))
 }
 
 /// The difference between the object before and after, as far as it is looked at.
 pub(super) fn compare<'j>(entry: Entry<'j>, schema: Option<&'j Schema>, relevant: Paths<'j>) -> Diff<'j> {
-    let empty_is_null = schema.is_some_and(|s| !tells_empty_from_null(&s.block));
-    let mut change = Change::of(&entry.json["change"], relevant, empty_is_null);
-    if entry.action == Action::Forget {
-        change = change.unchanged();
-    }
+    let change = Change::of(&entry.json["change"], relevant);
+    let change = if entry.action == Action::Forget { change.unchanged() } else { change };
+    compare_change(change, schema)
+}
+
+/// The difference of two objects of a schema.
+pub(super) fn compare_change<'j>(mut change: Change<'j>, schema: Option<&'j Schema>) -> Diff<'j> {
+    change.empty_is_null = schema.is_some_and(|s| !tells_empty_from_null(&s.block));
     match schema {
         Some(schema) => compare_block(&change, &schema.block),
         None => without_schema(&change),

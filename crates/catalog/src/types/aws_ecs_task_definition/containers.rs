@@ -176,10 +176,11 @@ fn reduce_mapping(mapping: &mut Map<String, Json>, awsvpc: bool) {
     if mapping.get("hostPort").and_then(Json::as_i64) == Some(0) {
         mapping.remove("hostPort");
     }
-    if awsvpc && !mapping.contains_key("hostPort") {
-        if let Some(port) = mapping.get("containerPort").cloned() {
-            mapping.insert("hostPort".to_string(), port);
-        }
+    if awsvpc
+        && !mapping.contains_key("hostPort")
+        && let Some(port) = mapping.get("containerPort").cloned()
+    {
+        mapping.insert("hostPort".to_string(), port);
     }
 }
 

@@ -168,11 +168,13 @@ impl Walk<'_> {
             let written_out = mode != Mode::Normal && old.is_null();
             return if written_out { Value::set(ty, []) } else { old.clone() };
         }
-        if was.len() != wanted.len()
-            && group.force_new
-            && !self.suppressed(place, &was.len().to_string(), &wanted.len().to_string())
-        {
-            self.replaces(place);
+        if was.len() != wanted.len() {
+            if self.suppressed(place, &was.len().to_string(), &wanted.len().to_string()) {
+                return old.clone();
+            }
+            if group.force_new {
+                self.replaces(place);
+            }
         }
         for (key, element) in before.iter().zip(was) {
             if !held(key) {

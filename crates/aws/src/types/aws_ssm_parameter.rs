@@ -1,0 +1,253 @@
+//! `aws_ssm_parameter` on the Systems Manager API.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
+use aws_sdk_ssm::types::{
+    Parameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
+};
+use futures::future::join_all;
+use infra_catalog::OpContext;
+use infra_provider::{Failure, Object, Part};
+
+use crate::Aws;
+use crate::batch::in_chunks;
+use crate::error::{Doing, ignoring};
+use crate::resource::{ResourceType, changed};
+use crate::secret_text::without;
+use crate::tags::{self, Tags};
+
+pub(crate) struct Api;
+
+pub(crate) const GONE: &[&str] = &["ParameterNotFound"];
+/// How many names a call takes: for values, and for the rest.
+const VALUES: usize = 10;
+const DESCRIPTIONS: usize = 50;
+/// What makes a new version of the parameter.
+const VERSIONED: [&str; 10] = [
+    "allowed_pattern",
+    "data_type",
+    "description",
+    "insecure_value",
+    "key_id",
+    "tier",
+    "type",
+    "value",
+    "value_wo_version",
+    "arn",
+];
+
+#[async_trait]
+impl ResourceType for Api {
+    async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        let names = || objects.iter().map(|o| o.id().to_string());
+        let (values, descriptions) = tokio::join!(
+            in_chunks(names(), VALUES, |names| values(aws, names)),
+            in_chunks(names(), DESCRIPTIONS, |names| descriptions(aws, names)),
+        );
+        // Tags take a call for each parameter.
+        join_all(objects.into_iter().map(|mut object| async {
+            let (Some(value), Some(description)) = (values.get(object.id())?, descriptions.get(object.id())?) else {
+                return Ok(None);
+            };
+            let name = object.id();
+            let call = aws.ssm().list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
+            match call.resource_id(name).send().await.doing(format!("listing tags for SSM Parameter ({name})")) {
+                Ok(answer) => {
+                    let tags = answer.tag_list().iter().map(|tag| (tag.key(), tag.value()));
+                    object.set("tags_all", tags::own(tags));
+                }
+                Err(failure) if failure.is(&["InvalidResourceId"]) => return Ok(None),
+                Err(failure) => return Err(failure),
+            }
+            fill(&mut object, value, description)?;
+            Ok(Some(object))
+        }))
+        .await
+    }
+
+    async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
+        let name = object.str("name").to_string();
+        let overwrite = object.bool("overwrite");
+        let unseen = Part::new(cx.config).opt_str("value_wo");
+        let value = unseen.clone().unwrap_or_else(|| value_of(object));
+        let tags = Some(sdk_tags(&cx.tags)?).filter(|tags| !tags.is_empty() && !overwrite);
+        let call = request(aws, object, &value)
+            .overwrite(overwrite)
+            .set_data_type(object.opt_str("data_type"))
+            .set_description(object.opt_str("description"))
+            .set_key_id(key_of(object))
+            .set_tags(tags)
+            .set_tier(object.opt_str("tier").map(|tier| ParameterTier::from(tier.as_str())));
+        put(call, format!("creating SSM Parameter ({name})"), &value).await?;
+        object.set("id", &name);
+        (cx.checkpoint)(object);
+        if unseen.is_some() {
+            object.set("has_value_wo", true);
+        }
+        if overwrite {
+            self.tag(aws, object, &Tags::new(), &cx.tags).await?;
+        }
+        Ok(())
+    }
+
+    async fn update(
+        &self,
+        aws: &Aws,
+        prior: &Object,
+        object: &mut Object,
+        cx: &OpContext<'_>,
+    ) -> Result<(), Failure> {
+        if !changed(prior, object, &VERSIONED) {
+            return Ok(());
+        }
+        let name = object.id().to_string();
+        let config = Part::new(cx.config);
+        let unseen = config.opt_str("value_wo");
+        let value = match &unseen {
+            Some(new) if changed(prior, object, &["value_wo_version"]) => new.clone(),
+            // The value is only in the cloud, and a new version has to have one.
+            Some(_) => present_value(aws, &name).await?,
+            // Which of the two is not known before is what the other one was.
+            None if config.is_set("insecure_value") => config.str("insecure_value").to_string(),
+            None if config.is_set("value") => config.str("value").to_string(),
+            None => value_of(object),
+        };
+        let tier = config.opt_str("tier").or_else(|| prior.opt_str("tier"));
+        let described = changed(prior, object, &["description"]).then(|| object.str("description").to_string());
+        let typed = changed(prior, object, &["data_type"]).then(|| object.str("data_type").to_string());
+        let call = request(aws, object, &value)
+            .overwrite(config.opt_bool("overwrite").unwrap_or(true))
+            .set_data_type(typed)
+            .set_description(described)
+            .set_key_id(key_of(object).filter(|_| changed(prior, object, &["key_id"])))
+            .set_tier(tier.map(|tier| ParameterTier::from(tier.as_str())));
+        put(call, format!("updating SSM Parameter ({name})"), &value).await?;
+        if unseen.is_some() {
+            object.set("has_value_wo", true);
+        } else if changed(prior, object, &["value_wo_version"]) {
+            object.unset("has_value_wo");
+        }
+        if changed(prior, object, &["insecure_value"]) && config.is_set("insecure_value") {
+            object.unset("value");
+        } else if changed(prior, object, &["value"]) && config.is_set("value") {
+            object.unset("insecure_value");
+        }
+        Ok(())
+    }
+
+    async fn tag(
+        &self,
+        aws: &Aws,
+        object: &Object,
+        remove: &BTreeMap<String, String>,
+        put: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let name = object.id();
+        let doing = || format!("updating tags of SSM Parameter ({name})");
+        let kind = ResourceTypeForTagging::Parameter;
+        let keys = tags::removed(remove, put);
+        if !keys.is_empty() {
+            let call = aws.ssm().remove_tags_from_resource().resource_type(kind.clone()).resource_id(name);
+            call.set_tag_keys(Some(keys)).send().await.doing(doing())?;
+        }
+        let tags = sdk_tags(put)?;
+        if !tags.is_empty() {
+            let call = aws.ssm().add_tags_to_resource().resource_type(kind).resource_id(name);
+            call.set_tags(Some(tags)).send().await.doing(doing())?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
+        let name = object.id();
+        let answer = aws.ssm().delete_parameter().name(name).send().await;
+        ignoring(answer.doing(format!("deleting SSM Parameter ({name})")), GONE)
+    }
+}
+
+async fn values(aws: &Aws, names: Vec<String>) -> Result<Vec<(String, Parameter)>, Failure> {
+    let call = aws.ssm().get_parameters().set_names(Some(names)).with_decryption(true);
+    let found = call.send().await.doing("reading SSM Parameters")?.parameters.unwrap_or_default();
+    Ok(found.into_iter().filter_map(|parameter| Some((parameter.name()?.to_string(), parameter))).collect())
+}
+
+async fn descriptions(aws: &Aws, names: Vec<String>) -> Result<Vec<(String, ParameterMetadata)>, Failure> {
+    let doing = "describing SSM Parameters";
+    let filter = ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names));
+    let call = aws.ssm().describe_parameters().parameter_filters(filter.build().doing(doing)?).max_results(50);
+    let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
+    let found = pages.doing(doing)?.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
+    Ok(found.filter_map(|parameter| Some((parameter.name()?.to_string(), parameter))).collect())
+}
+
+async fn present_value(aws: &Aws, name: &str) -> Result<String, Failure> {
+    let call = aws.ssm().get_parameter().name(name).with_decryption(true);
+    let found = call.send().await.doing(format!("reading SSM Parameter ({name})"))?.parameter;
+    Ok(found.and_then(|parameter| parameter.value).unwrap_or_default())
+}
+
+/// What is sent whether the parameter is new or not.
+fn request(aws: &Aws, object: &Object, value: &str) -> PutParameterFluentBuilder {
+    aws.ssm()
+        .put_parameter()
+        .name(object.str("name"))
+        .allowed_pattern(object.str("allowed_pattern"))
+        .r#type(ParameterType::from(object.str("type")))
+        .value(value)
+}
+
+/// Sends it; once more without a tier where there are no tiers.
+async fn put(call: PutParameterFluentBuilder, doing: String, value: &str) -> Result<(), Failure> {
+    let mut answer = call.clone().send().await.doing(&doing);
+    if let Err(failure) = &answer
+        && failure.is(&["ValidationException"])
+        && failure.message.contains("Tier is not supported")
+    {
+        answer = call.set_tier(None).send().await.doing(&doing);
+    }
+    answer.map_err(|failure| without(failure, Some(value)))?;
+    Ok(())
+}
+
+fn value_of(object: &Object) -> String {
+    object.opt_str("insecure_value").or_else(|| object.opt_str("value")).unwrap_or_default()
+}
+
+/// The key, where one is used.
+fn key_of(object: &Object) -> Option<String> {
+    object.opt_str("key_id").filter(|_| object.str("type") == ParameterType::SecureString.as_str())
+}
+
+fn fill(object: &mut Object, value: &Parameter, description: &ParameterMetadata) -> Result<(), Failure> {
+    let name = value.name().unwrap_or_default().to_string();
+    let is_secure = value.r#type() == Some(&ParameterType::SecureString);
+    let insecure = !object.str("insecure_value").is_empty();
+    if insecure && is_secure {
+        let why = "invalid configuration, cannot set type = SecureString and insecure_value";
+        return Err(Failure::new(format!("reading SSM Parameter ({name})"), why));
+    }
+    if insecure {
+        object.set("insecure_value", value.value());
+    } else {
+        object.set("value", value.value().filter(|_| !object.bool("has_value_wo")));
+    }
+    object.set("id", &name);
+    object.set("name", &name);
+    object.set("arn", value.arn());
+    object.set("data_type", value.data_type());
+    object.set("type", value.r#type().map(ParameterType::as_str));
+    object.set("version", value.version());
+    object.set("allowed_pattern", description.allowed_pattern());
+    object.set("description", description.description());
+    object.set("key_id", description.key_id());
+    object.set("tier", description.tier().map_or(ParameterTier::Standard.as_str(), ParameterTier::as_str));
+    Ok(())
+}
+
+fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Failure> {
+    let form = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let sent: Result<Vec<Tag>, _> = tags::sent(tags, form).into_iter().collect();
+    sent.doing("describing the tags of an SSM Parameter")
+}
