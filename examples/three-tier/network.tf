@@ -45,6 +45,7 @@ resource "aws_eip" "nat" {
 resource "aws_nat_gateway" "main" {
   allocation_id = aws_eip.nat.id
   subnet_id     = aws_subnet.public["a"].id
+  depends_on    = [aws_internet_gateway.main]
 }
 
 resource "aws_route_table" "public" {

@@ -17,6 +17,7 @@ mod partition;
 mod policy;
 mod rds;
 mod resource;
+mod route53;
 mod secret_text;
 mod settings;
 mod tags;

@@ -48,7 +48,22 @@ async fn services_live_and_die() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_watches_and_keeps_secrets_lives_and_dies() {
-    live_and_die(include_str!("data/operations.json"), 31).await;
+    live_and_die(include_str!("data/operations.json"), 34).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_and_policies_live_and_die() {
+    live_and_die(include_str!("data/identity.json"), 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zones_records_and_certificates_live_and_die() {
+    live_and_die(include_str!("data/names.json"), 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_live_and_die() {
+    live_and_die(include_str!("data/databases.json"), 20).await;
 }
 
 /// `calls` is how many calls a refresh of everything may take.

@@ -2,10 +2,12 @@
 //! and sent.
 
 mod document;
+mod written;
 
 use crate::json_text;
 pub use crate::json_text::normalise;
 pub use document::equivalent;
+pub use written::written;
 
 const PRESENT_VERSION: &str = r#""Version":"2012-10-17""#;
 

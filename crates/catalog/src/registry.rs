@@ -162,6 +162,7 @@ pub fn catalog() -> &'static Catalog {
             aws_iam_policy_document,
             aws_partition,
             aws_region,
+            aws_secretsmanager_secret_version,
             aws_ssm_parameter,
             aws_subnets,
             aws_vpc,

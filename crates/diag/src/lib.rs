@@ -1,11 +1,14 @@
 //! One [`Diagnostic`] and how it is shown with the source snippet.
 
+mod order;
 mod render;
+mod snippet;
 mod source;
 
 use std::fmt;
 
 pub use render::{RenderOptions, render};
+pub use snippet::{Snippet, snippet};
 pub use source::{Pos, SourceRange, Sources};
 
 /// How bad it is.

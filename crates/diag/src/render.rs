@@ -2,57 +2,141 @@
 
 use std::fmt::Write;
 
+use crate::snippet::snippet;
 use crate::{Diagnostic, Severity, Sources};
 
 /// How to show a diagnostic.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct RenderOptions {
-    /// With ANSI colours.
+    /// With ANSI colours, and a rule at the left side.
     pub colour: bool,
+    /// The width of the terminal.
+    pub columns: usize,
 }
 
-/// The diagnostic with its source snippet, ending with a newline.
+impl Default for RenderOptions {
+    fn default() -> RenderOptions {
+        RenderOptions { colour: false, columns: 78 }
+    }
+}
+
+const RESET: &str = "\x1b[0m";
+const BOLD: &str = "\x1b[1m";
+const UNDERLINE: &str = "\x1b[4m";
+const GREY: &str = "\x1b[90m";
+
+/// The diagnostic with its source snippet, ending with a newline. Without colours an empty line comes first.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, options: RenderOptions) -> String {
     let (colour, word) = match diagnostic.severity {
         Severity::Error => ("\x1b[31m", "Error"),
         Severity::Warning => ("\x1b[33m", "Warning"),
     };
-    let paint = |on: &'static str| if options.colour { on } else { "" };
-    let (bold, reset) = (paint("\x1b[1m"), paint("\x1b[0m"));
-    let colour = paint(colour);
-    let mut body = format!("{bold}{colour}{word}: {reset}{bold}{}{reset}\n", diagnostic.summary);
-    if let Some(range) = &diagnostic.subject {
-        let within = diagnostic.context.as_ref().map(|c| format!(", in {c}")).unwrap_or_default();
-        let _ = writeln!(body, "\n  on {} line {}{within}:", range.file, range.start.line);
-        if let Some(text) = sources.get(&range.file) {
-            for (number, line) in snippet(text, range.start.line, range.end.line) {
-                let _ = writeln!(body, "{number:4}: {line}");
-            }
-        }
-    } else if let Some(address) = &diagnostic.address {
-        let _ = writeln!(body, "\n  with {address}");
-    }
-    if !diagnostic.values.is_empty() {
-        body.push_str("    with\n");
-        for (name, is) in &diagnostic.values {
-            let _ = writeln!(body, "      {name} {is}");
+    let paint = |on: &str, text: &str| if options.colour { format!("{on}{text}{RESET}") } else { text.to_string() };
+    let (word, summary) = (paint(&format!("{BOLD}{colour}"), &format!("{word}: ")), paint(BOLD, &diagnostic.summary));
+    let mut body = format!("{word}{summary}\n\n");
+    body.push_str(&place(diagnostic, sources, &paint));
+    let margin = if options.colour { 3 } else { 1 };
+    match diagnostic.detail.is_empty() && options.colour {
+        true => {}
+        false => {
+            body.push_str(&wrap(&diagnostic.detail, options.columns.saturating_sub(margin).max(1)));
+            body.push('\n');
         }
     }
-    if !diagnostic.detail.is_empty() {
-        let _ = writeln!(body, "\n{}", diagnostic.detail);
+    if !options.colour {
+        return format!("\n{body}");
     }
-    let mut out = format!("{colour}╷{reset}\n");
+    let (top, bar, bottom) = (paint(colour, "╷"), paint(colour, "│"), paint(colour, "╵"));
+    let mut out = format!("{top}\n");
     for line in body.lines() {
-        let bar = if line.is_empty() { "│" } else { "│ " };
-        let _ = writeln!(out, "{colour}{bar}{reset}{line}");
+        let _ = writeln!(out, "{bar} {line}");
     }
-    let _ = writeln!(out, "{colour}╵{reset}");
+    let _ = writeln!(out, "{bottom}");
     out
 }
 
-/// The lines from `first` to `last` (from 1), at most eight of them.
-fn snippet(text: &str, first: u32, last: u32) -> impl Iterator<Item = (u32, &str)> {
-    let count = (last.max(first) - first + 1).min(8) as usize;
-    let numbers = first..;
-    numbers.zip(text.lines().skip(first.saturating_sub(1) as usize).take(count))
+/// What it is about: the object, the file, the lines, and values that played a part. Ends with an empty line.
+fn place(diagnostic: &Diagnostic, sources: &Sources, paint: &dyn Fn(&str, &str) -> String) -> String {
+    let mut out = String::new();
+    if let Some(address) = &diagnostic.address {
+        let _ = writeln!(out, "  with {},", paint(BOLD, address));
+    }
+    if let Some(range) = &diagnostic.subject {
+        let (file, line) = (&range.file, range.start.line);
+        match snippet(diagnostic, sources) {
+            None => {
+                let missing = paint(GREY, "(source code not available)");
+                let _ = writeln!(out, "  on {file} line {line}:\n  {missing}");
+            }
+            Some(snippet) => {
+                let within = snippet.context.map(|c| format!(", in {c}")).unwrap_or_default();
+                let _ = writeln!(out, "  on {file} line {line}{within}:");
+                for (number, line) in (snippet.start_line..).zip(snippet.code.split('\n').scan(0, |start, line| {
+                    let from = *start;
+                    *start += line.len() + 1;
+                    Some(underlined(line, from, (snippet.highlight_start, snippet.highlight_end), paint))
+                })) {
+                    let _ = writeln!(out, "{number:4}: {line}");
+                }
+                out.push_str(&values(diagnostic, paint));
+            }
+        }
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// A line that begins at byte `from` of the snippet, with what lies in `highlight` underlined.
+fn underlined(line: &str, from: usize, highlight: (usize, usize), paint: &dyn Fn(&str, &str) -> String) -> String {
+    let clamp = |byte: usize| byte.saturating_sub(from).min(line.len());
+    let (start, end) = (clamp(highlight.0), clamp(highlight.1));
+    match (line.get(..start), line.get(start..end), line.get(end..)) {
+        (Some(before), Some(inside), Some(after)) if !inside.is_empty() => {
+            format!("{before}{}{after}", paint(UNDERLINE, inside))
+        }
+        _ => line.to_string(),
+    }
+}
+
+fn values(diagnostic: &Diagnostic, paint: &dyn Fn(&str, &str) -> String) -> String {
+    if diagnostic.values.is_empty() {
+        return String::new();
+    }
+    let mut values: Vec<&(String, String)> = diagnostic.values.iter().collect();
+    values.sort();
+    let mut out = format!("    {}\n", paint(GREY, "├────────────────"));
+    for (name, is) in values {
+        let _ = writeln!(out, "    {} {} {is}", paint(GREY, "│"), paint(BOLD, name));
+    }
+    out
+}
+
+/// Lines of at most `width` columns, broken between words. Lines that begin with a space stay as they are.
+fn wrap(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    for (i, line) in text.split('\n').enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        if line.starts_with(' ') {
+            out.push_str(line);
+            continue;
+        }
+        let mut column = 0;
+        for (i, word) in line.split(' ').enumerate() {
+            let length = word.chars().count();
+            if i > 0 && column + 1 + length > width {
+                out.push('\n');
+                column = 0;
+            } else if i > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += length;
+        }
+    }
+    out
 }

@@ -17,7 +17,7 @@ pub(crate) struct Results(BTreeMap<(CheckKind, String), BTreeMap<String, CheckOb
 
 impl Results {
     /// Notes the result of one condition of an instance; the worst of them counts.
-    fn note(&mut self, kind: CheckKind, config: String, object: String, status: CheckStatus, message: Option<String>) {
+    pub fn note(&mut self, kind: CheckKind, config: String, object: String, status: CheckStatus, message: Option<String>) {
         let objects = self.0.entry((kind, config)).or_default();
         let entry = objects
             .entry(object)
@@ -118,7 +118,14 @@ impl Rules<'_> {
         for rule in self.rules {
             let (status, message) = match evaluate_rule(rule, scope) {
                 Outcome::Pass => (CheckStatus::Pass, None),
-                Outcome::Unknown => (CheckStatus::Unknown, None),
+                Outcome::Unknown => {
+                    if self.kind == CheckKind::Check {
+                        let detail = "The condition depends on what is not known yet: the apply will tell.";
+                        let problem = Diagnostic::warning("Check block assertion known after apply", detail);
+                        world.report([problem.at(rule.condition.range.clone())]);
+                    }
+                    (CheckStatus::Unknown, None)
+                }
                 Outcome::Fail(message) => {
                     let problem = Diagnostic { severity: self.severity, ..Diagnostic::error(self.summary, &message) };
                     world.report([problem.at(rule.condition.range.clone())]);
@@ -160,6 +167,16 @@ fn prefixed(module: &ModuleInstance, what: &str) -> (String, String) {
     match module.is_root() {
         true => (what.to_string(), what.to_string()),
         false => (format!("{}.{what}", module.path()), format!("{module}.{what}")),
+    }
+}
+
+/// Notes that the data source of a `check` block could not be read: the check fails.
+pub(crate) fn nested_read_failed(world: &World<'_>, module: &ModuleInstance, check: &str, problems: &Diagnostics) {
+    let (config, object) = prefixed(module, &format!("check.{check}"));
+    for problem in problems.iter().filter(|p| p.is_error()) {
+        let message = Some(problem.summary.clone());
+        let (config, object) = (config.clone(), object.clone());
+        world.conditions.borrow_mut().note(CheckKind::Check, config, object, CheckStatus::Fail, message);
     }
 }
 

@@ -377,9 +377,6 @@ impl<'a> Builder<'a> {
             if let Ok(reference) = Reference::parse(traversal) {
                 let mut reached = BTreeSet::new();
                 self.subject(path, &reference.subject, &mut reached);
-                if let Subject::Module { name, output: None, .. } = &reference.subject {
-                    self.everything_in(&path.child(name.clone()), &mut reached);
-                }
                 needs.extend(reached);
             }
         }
@@ -428,6 +425,10 @@ impl<'a> Builder<'a> {
             Subject::Module { name, output, .. } => {
                 let child = path.child(name.clone());
                 self.expansion_of(&child, needs);
+                if output.is_none() {
+                    // The module as a whole has a value when everything in it has.
+                    self.everything_in(&child, needs);
+                }
                 match output {
                     Some(output) => self.named(&child, Named::Output(output.clone()), needs),
                     None => {

@@ -21,7 +21,8 @@ pub(crate) fn wanted(world: &World<'_>) -> Vec<(ResourceInstance, String)> {
         let Some((_, repetitions)) = world.told(expanded) else { continue };
         for repetition in repetitions.into_values() {
             let scope = world.scope(&root, Some(repetition));
-            match target(&import.to, &scope).and_then(|to| Ok((to, id(import, &scope)?))) {
+            let known = target(&import.to, &scope).and_then(|to| has_block(world, import, to));
+            match known.and_then(|to| Ok((to, id(import, &scope)?))) {
                 Ok(one) => found.push(one),
                 Err(problems) if problems.is_empty() => world.report([unknown_id(import)]),
                 Err(problems) => world.report(problems),
@@ -29,6 +30,23 @@ pub(crate) fn wanted(world: &World<'_>) -> Vec<(ResourceInstance, String)> {
         }
     }
     found
+}
+
+/// The address, if a block for it is in the configuration.
+fn has_block(world: &World<'_>, import: &Import, to: ResourceInstance) -> Result<ResourceInstance, Diagnostics> {
+    let module = world.config.module(&to.module.path());
+    match module.is_some_and(|m| m.resource(&to.resource).is_some()) {
+        true => Ok(to),
+        false => Err(Diagnostic::error(
+            "Configuration for import target does not exist",
+            format!(
+                "{to} is to be imported, and there is no block for it. Write one: resource \"{}\" \"{}\" {{}}",
+                to.resource.ty, to.resource.name
+            ),
+        )
+        .at(import.to.range.clone())
+        .into()),
+    }
 }
 
 fn unknown_id(import: &Import) -> Diagnostic {

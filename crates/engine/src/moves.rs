@@ -57,18 +57,27 @@ pub(crate) fn apply(config: &Config, state: &State) -> Moved {
         .map(|(address, _, _)| address)
         .filter(|a| a.resource.mode == ResourceMode::Managed)
         .collect();
-    for from in &addresses {
-        let explicit = follow(&statements, from);
-        let to = match explicit == *from {
+    // An object that is nearer to its new address comes first where two end at the same one.
+    let mut ends: Vec<(usize, ResourceInstance, ResourceInstance)> = addresses
+        .into_iter()
+        .map(|from| {
+            let (hops, to) = follow(&statements, &from);
+            (hops, from, to)
+        })
+        .collect();
+    ends.sort();
+    for (_, from, explicit) in &ends {
+        let to = match explicit == from {
             true if touches(&statements, from) => continue,
             true => implied(config, from),
-            false => explicit,
+            false => explicit.clone(),
         };
         if to == *from {
             continue;
         }
         // A taken address is free if what is there moves away itself.
-        let taken = moved.state.slot(&to).is_some() && follow(&statements, &to) == to;
+        let taken = moved.previous.contains_key(&to)
+            || moved.state.slot(&to).is_some() && follow(&statements, &to).1 == to;
         if taken {
             if !matches!(implied_only(&statements, from), Some(true)) {
                 moved.blocked.push((from.clone(), to));
@@ -97,8 +106,8 @@ fn statement(module: &ModulePath, block: &Block) -> Statement {
     Statement { module: module.clone(), from: block.from.target.clone(), to: block.to.target.clone() }
 }
 
-/// Where an address ends when every statement has been followed, each at most once.
-fn follow(statements: &[Statement], from: &ResourceInstance) -> ResourceInstance {
+/// Where an address ends when every statement has been followed, each at most once, and how many were.
+fn follow(statements: &[Statement], from: &ResourceInstance) -> (usize, ResourceInstance) {
     let mut address = from.clone();
     let mut used = vec![false; statements.len()];
     loop {
@@ -107,7 +116,7 @@ fn follow(statements: &[Statement], from: &ResourceInstance) -> ResourceInstance
             .enumerate()
             .filter(|(i, _)| !used[*i])
             .find_map(|(i, statement)| Some((i, statement.apply(&address)?)));
-        let Some((i, moved)) = next else { return address };
+        let Some((i, moved)) = next else { return (used.iter().filter(|u| **u).count(), address) };
         used[i] = true;
         address = moved;
     }

@@ -261,6 +261,14 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Takes an instance out of those that a resource has.
+    pub fn leave_out(&self, module: &ModuleInstance, resource: &Resource, key: &InstanceKey) {
+        if let Some(expanded) = self.resources.borrow_mut().get_mut(&(module.clone(), resource.clone())) {
+            expanded.repetitions.remove(key);
+            expanded.whole = None;
+        }
+    }
+
     fn resource(&self, module: &ModuleInstance, resource: &Resource) -> Result<Value, Diagnostics> {
         let id = (module.clone(), resource.clone());
         let mut resources = self.resources.borrow_mut();

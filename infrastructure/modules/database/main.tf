@@ -16,16 +16,14 @@ resource "aws_db_parameter_group" "this" {
   family      = "postgres${local.major_version}"
   description = "Parameters of the ${var.name} database"
 
-  # No connection without TLS.
-  parameter {
-    name  = "rds.force_ssl"
-    value = "1"
-  }
+  # Connections without TLS are refused as it is: rds.force_ssl is on by default since PostgreSQL 15.
+  dynamic "parameter" {
+    for_each = var.parameters
 
-  # Statements that take longer than a second are logged.
-  parameter {
-    name  = "log_min_duration_statement"
-    value = "1000"
+    content {
+      name  = parameter.key
+      value = parameter.value
+    }
   }
 
   lifecycle {

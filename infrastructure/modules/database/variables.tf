@@ -35,9 +35,16 @@ variable "engine_version" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^1[3-7](\\.[0-9]+)?$", var.engine_version))
-    error_message = "A PostgreSQL version from 13 to 17, like \"16\" or \"16.4\"."
+    condition     = can(regex("^1[5-7](\\.[0-9]+)?$", var.engine_version))
+    error_message = "A PostgreSQL version from 15 to 17, like \"16\" or \"16.4\"."
   }
+}
+
+variable "parameters" {
+  description = "Parameters that differ from the engine's defaults, such as log_min_duration_statement = \"1000\"."
+  type        = map(string)
+  default     = {}
+  nullable    = false
 }
 
 variable "instance_class" {

@@ -22,8 +22,10 @@ macro_rules! data_sources {
 data_sources! {
     aws_availability_zones,
     aws_caller_identity,
+    aws_iam_policy_document,
     aws_partition,
     aws_region,
+    aws_secretsmanager_secret_version,
     aws_ssm_parameter,
     aws_subnets,
     aws_vpc,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_kms::types::AliasListEntry;
 use infra_catalog::OpContext;
+use infra_catalog::types::aws_kms_alias::PREFIX;
 use infra_provider::{Failure, Object};
 
 use crate::batch::in_chunks;
@@ -17,7 +18,6 @@ pub(crate) struct Api;
 
 const GONE: &[&str] = &["NotFoundException"];
 const KEY_KNOWN: Duration = Duration::from_secs(10 * 60);
-const PREFIX: &str = "alias/";
 
 #[async_trait]
 impl ResourceType for Api {

@@ -22,7 +22,7 @@ pub(crate) struct Api;
 
 const PROPAGATION: Duration = Duration::from_secs(2 * 60);
 /// The version that readers get, and the one before it.
-const CURRENT: &str = "AWSCURRENT";
+pub(crate) const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
 #[async_trait]
@@ -134,7 +134,8 @@ fn is_unused(stages: &[String]) -> bool {
     }
 }
 
-fn is_gone(failure: &Failure) -> bool {
+/// Whether a failure says that the secret or the version is not there any more.
+pub(crate) fn is_gone(failure: &Failure) -> bool {
     let leaving = ["because it was deleted", "because it was marked for deletion", "marked for deletion"];
     failure.is(GONE)
         || (failure.is(&["InvalidRequestException"]) && leaving.iter().any(|text| failure.message.contains(text)))

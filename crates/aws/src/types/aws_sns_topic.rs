@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use aws_sdk_sns::types::Tag;
 use futures::future::join_all;
+use infra_catalog::types::aws_sns_topic::FIFO_SUFFIX;
 use infra_catalog::{OpContext, policy};
 use infra_provider::{Failure, Object};
 
@@ -18,7 +19,6 @@ use crate::{Aws, ids};
 pub(crate) struct Api;
 
 const GONE: &[&str] = &["NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"];
-const FIFO_SUFFIX: &str = ".fifo";
 
 /// What an attribute of the API is in a configuration.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,9 @@ macro_rules! types {
 }
 
 types! {
+    aws_acm_certificate,
+    aws_route53_record,
+    aws_route53_zone,
     aws_db_instance,
     aws_appautoscaling_policy,
     aws_appautoscaling_target,

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, stored_after_refresh, without_unknown};
+use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, with_member, without_unknown};
 use infra_provider::{
     Applied, ApplyRequest, Configured, Failure, Imported, Object, Operation, PlanRequest, Planned, Private, Problem,
     ReadRequest,
 };
+use infra_schema::Block;
 use infra_value::{Type, Value};
 
 use super::object::{applied, half_done, refreshed};
-use super::private::{private, timeouts};
+use super::private::{private, private_of_imported, timeouts};
 use super::unsupported;
 use crate::{Cloud, HalfDone, OpContext, ResourceType, catalog};
 
@@ -97,7 +98,7 @@ impl Configured for ConfiguredAws {
         match answers.pop() {
             Some(Ok(Some(read))) => {
                 let value = refreshed(ty, &self.cloud.meta().tags, &prior, &read);
-                Ok(vec![Imported { ty: ty.name.into(), private: private(ty, &value), value }])
+                Ok(vec![Imported { ty: ty.name.into(), private: private_of_imported(ty, &value), value }])
             }
             Some(Err(failure)) => Err(vec![failure.into_problem()]),
             Some(Ok(None)) | None => Ok(Vec::new()),
@@ -113,9 +114,16 @@ impl Configured for ConfiguredAws {
         if ty.schema().block.attributes.contains_key("id") && is_zero(read.raw("id")) {
             read.set("id", "-");
         }
-        let nothing = Value::null(ty.schema().block.ty());
-        Ok(stored_after_refresh(ty.block(), &nothing, &read.into_value()))
+        Ok(without_empty_blocks(ty.block(), &read.into_value()))
     }
+}
+
+/// A data source is stored as it was read, and has null for blocks that are not given.
+fn without_empty_blocks(block: &Block, read: &Value) -> Value {
+    block.blocks.iter().fold(read.clone(), |read, (name, nested)| match read.get(name) {
+        Some(blocks) if blocks.is_empty() => with_member(&read, name, Value::null(nested.ty())),
+        _ => read,
+    })
 }
 
 /// What is known of the object, and what went wrong.

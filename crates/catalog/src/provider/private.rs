@@ -26,6 +26,15 @@ pub(super) fn timeouts(ty: &ResourceType, object: &Value) -> Timeouts {
 
 /// The private data of an object with these values.
 pub(super) fn private(ty: &ResourceType, object: &Value) -> Private {
+    private_with(ty, object, ty.schema().version > 0)
+}
+
+/// The private data of an object that has just been imported: the schema's version is in it even if it is 0.
+pub(super) fn private_of_imported(ty: &ResourceType, object: &Value) -> Private {
+    private_with(ty, object, true)
+}
+
+fn private_with(ty: &ResourceType, object: &Value, version: bool) -> Private {
     if ty.rules.kind() == PluginKind::Framework {
         return Private(None);
     }
@@ -35,7 +44,7 @@ pub(super) fn private(ty: &ResourceType, object: &Value) -> Private {
         let limits = limits.iter().map(|(name, limit)| (name.clone(), json!(nanoseconds(*limit))));
         data.insert(TIMEOUTS.into(), limits.collect());
     }
-    if ty.schema().version > 0 {
+    if version {
         data.insert("schema_version".into(), ty.schema().version.to_string().into());
     }
     let json = if data.is_empty() { serde_json::Value::Null } else { data.into() };

@@ -1,6 +1,7 @@
 //! `aws_acm_certificate`: its rules beyond the schema.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use infra_provider::Problem;
 use infra_provider::plan::{Around, Diff, Key, TypeRules};
@@ -122,8 +123,7 @@ fn renewal(diff: &mut Diff<'_>) {
         if diff.is_known("early_renewal_duration") {
             let was = diff.was();
             let early = diff.new("early_renewal_duration").as_str().unwrap_or("").to_string();
-            let due =
-                renewal_is_due(was.str("renewal_eligibility"), was.str("not_after"), &early, jiff::Timestamp::now());
+            let due = renewal_is_due(was.str("renewal_eligibility"), was.str("not_after"), &early, SystemTime::now());
             diff.set_new("pending_renewal", Value::bool(due));
         } else {
             diff.set_new_computed("pending_renewal");
@@ -132,8 +132,10 @@ fn renewal(diff: &mut Diff<'_>) {
 }
 
 /// Whether a certificate may be renewed, and is within `early` (`P30D`, `720h`) of its end.
-pub fn renewal_is_due(eligibility: &str, not_after: &str, early: &str, now: jiff::Timestamp) -> bool {
-    let Ok(end) = not_after.parse::<jiff::Timestamp>() else { return false };
+pub fn renewal_is_due(eligibility: &str, not_after: &str, early: &str, now: SystemTime) -> bool {
+    let (Ok(end), Ok(now)) = (not_after.parse::<jiff::Timestamp>(), jiff::Timestamp::try_from(now)) else {
+        return false;
+    };
     let end = end.to_zoned(jiff::tz::TimeZone::UTC);
     let begin = duration(early).and_then(|early| end.checked_sub(early).ok());
     eligibility == "ELIGIBLE" && begin.is_some_and(|begin| now > begin.timestamp())
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn a_certificate_is_due_when_its_end_is_near() {
         let now: jiff::Timestamp = "2026-06-01T00:00:00Z".parse().unwrap_or_default();
-        let due = |eligibility: &str, end: &str, early: &str| renewal_is_due(eligibility, end, early, now);
+        let due = |eligibility: &str, end: &str, early: &str| renewal_is_due(eligibility, end, early, now.into());
         assert!(due("ELIGIBLE", "2026-06-30T00:00:00Z", "P30D"));
         assert!(due("ELIGIBLE", "2026-06-30T00:00:00Z", "720h"));
         assert!(!due("ELIGIBLE", "2026-07-30T00:00:00Z", "P30D"));

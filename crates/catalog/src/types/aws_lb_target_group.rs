@@ -75,6 +75,8 @@ impl TypeRules for Rules {
             ["stickiness", "cookie_duration"] => {
                 matches!(of("protocol").as_str(), "TCP" | "UDP" | "TCP_UDP" | "TLS" | "GENEVE")
             }
+            // A text that is not known yet is neither.
+            ["preserve_client_ip"] if !new.is_empty() && truth(new).is_none() => false,
             ["preserve_client_ip"] => truth(old).unwrap_or(false) == truth(new).unwrap_or(false),
             _ => false,
         }

@@ -11,7 +11,7 @@ use crate::{json_text, policy};
 pub struct Rules;
 
 /// Kinds of endpoints whose deliveries are recorded.
-pub const ENDPOINTS: [&str; 5] = ["application", "firehose", "http", "lambda", "sqs"];
+const ENDPOINTS: [&str; 5] = ["application", "firehose", "http", "lambda", "sqs"];
 
 /// What the name of a topic for messages in order ends in.
 pub const FIFO_SUFFIX: &str = ".fifo";

@@ -108,9 +108,39 @@ fn apply_saved(args: &Apply, path: &Path) -> Exit {
     perform(&session, &mut store, &saved, args.planning.parallelism, json)
 }
 
+/// Holds variables that are given against those of the plan, and takes the ephemeral ones, which no saved plan has.
+fn take_variables(args: &Apply, session: &Session, saved: &mut SavedPlan) -> Result<(), Diagnostic> {
+    let module = &session.config.root;
+    let mut sources = infra_diag::Sources::default();
+    let (mut given, _) = crate::variables::gather(module, &args.variables, false, &mut sources);
+    for (name, variable) in module.variables.iter().filter(|(_, variable)| variable.ephemeral) {
+        let Some(value) = given.values.remove(name) else {
+            return Err(Diagnostic::error(
+                "No value for required variable",
+                format!(
+                    "The value of the ephemeral variable {name:?} is in no saved plan: give it to the apply too, with \
+                     -var, in a *.tfvars file, or in the environment as TF_VAR_{name}."
+                ),
+            )
+            .at(variable.decl_range.clone()));
+        };
+        saved.variables.insert(name.clone(), value);
+    }
+    if args.variables.var.is_empty() && args.variables.var_file.is_empty() {
+        return Ok(());
+    }
+    match given.values.iter().find(|(name, value)| saved.variables.get(*name) != Some(value)) {
+        Some((name, _)) => Err(Diagnostic::error(
+            "Can't change variable when applying a saved plan",
+            format!("The variable {name:?} had another value when the plan was made. Plan again with the new one."),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Reads a saved plan and holds it against what there is now.
 fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan, Store), Diagnostic> {
-    let saved = planfile::read(path)?;
+    let mut saved = planfile::read(path)?;
     if args.planning.destroy || args.planning.refresh_only || !args.planning.target.is_empty() || !args.planning.replace.is_empty() {
         return Err(Diagnostic::error(
             "Plan options with a saved plan",
@@ -118,18 +148,7 @@ fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan
              or plan again with them.",
         ));
     }
-    if !args.variables.var.is_empty() || !args.variables.var_file.is_empty() {
-        let module = &session.config.root;
-        let mut sources = infra_diag::Sources::default();
-        let (given, _) = crate::variables::gather(module, &args.variables, false, &mut sources);
-        let moved = given.values.iter().find(|(name, value)| saved.variables.get(*name) != Some(value));
-        if let Some((name, _)) = moved {
-            return Err(Diagnostic::error(
-                "Can't change variable when applying a saved plan",
-                format!("The variable {name:?} had another value when the plan was made. Plan again with the new one."),
-            ));
-        }
-    }
+    take_variables(args, session, &mut saved)?;
     if saved.plan.errored {
         return Err(Diagnostic::error(
             "Cannot apply incomplete plan",

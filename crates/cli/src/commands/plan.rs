@@ -46,7 +46,7 @@ pub(crate) fn run(args: Plan) -> Exit {
     let failed = problems.has_errors();
     let plan = &saved.plan;
     if let Some(path) = &args.out
-        && let Err(problem) = write_plan(path, &saved)
+        && let Err(problem) = write_plan(path, &session, &saved)
     {
         session.show(problem.into());
         return Exit(1);
@@ -70,8 +70,13 @@ pub(crate) fn run(args: Plan) -> Exit {
     }
 }
 
-fn write_plan(path: &std::path::Path, saved: &SavedPlan) -> Result<(), infra_diag::Diagnostic> {
-    planfile::write(path, saved)
+fn write_plan(path: &std::path::Path, session: &Session, saved: &SavedPlan) -> Result<(), infra_diag::Diagnostic> {
+    let mut kept = saved.clone();
+    for (name, _) in session.config.root.variables.iter().filter(|(_, variable)| variable.ephemeral) {
+        kept.variables.remove(name);
+        kept.plan.variables.remove(name);
+    }
+    planfile::write(path, &kept)
 }
 
 /// Tells why there is no plan.

@@ -12,7 +12,6 @@ use super::make::id_of;
 use super::provisioners::self_value;
 use crate::expand::Repetition;
 use crate::plan::Action;
-use crate::planning::instance_diagnostics;
 use crate::ui::Event;
 use crate::{codec, marks};
 
@@ -60,8 +59,10 @@ impl Applier<'_> {
             .await;
         let elapsed = started.elapsed();
         let failed = applied.problems.iter().any(Problem::is_error);
-        let block = self.world.config.module(&address.module.path()).and_then(|m| m.resource(&address.resource));
-        self.world.report(instance_diagnostics(applied.problems, address, block, &schema.block));
+        self.world.report(applied.problems.into_iter().map(|p| {
+            let summary = format!("{address}: {}", p.summary);
+            Problem { summary, ..p }.into_diagnostic()
+        }));
         let left = (failed && !applied.value.is_null()).then(|| {
             let value = marks::put(&applied.value, &prior_marks);
             infra_state::Instance {

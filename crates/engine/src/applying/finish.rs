@@ -28,6 +28,7 @@ impl Applier<'_> {
         let whole_destroy = self.plan.mode == PlanMode::Destroy && self.plan.targets.is_empty();
         let failed = self.world.has_errors();
         let results = merged(&self.plan.checks, self.world.conditions.borrow().to_list());
+        let results: Vec<CheckResult> = results.into_iter().map(|r| self.of_state(r)).collect();
         self.book.write(|state| {
             for (name, output) in outputs {
                 match output {
@@ -64,6 +65,25 @@ impl Applier<'_> {
         Applied { state, counts, left, unwritten, problems }
     }
 
+    /// The conditions of a data source that was read while planning are not evaluated again by an apply, and a state says
+    /// that they are not known.
+    fn of_state(&self, mut result: CheckResult) -> CheckResult {
+        let read_now = |address: &str| {
+            let of = |c: &&crate::plan::ResourceChange| c.action == Action::Read && c.address.to_string() == address;
+            self.plan.changes.iter().any(|c| of(&c))
+        };
+        let data = result.config_address.starts_with("data.") || result.config_address.contains(".data.");
+        if result.kind == CheckKind::Resource && data {
+            for (address, object) in result.objects.iter_mut().flatten() {
+                if !read_now(address) {
+                    object.status = crate::plan::CheckStatus::Unknown;
+                    object.failure_messages.clear();
+                }
+            }
+        }
+        result
+    }
+
     /// New values of the root outputs; `None` for one that is null now. Those that could not be worked out are left out.
     fn outputs(&self) -> BTreeMap<std::sync::Arc<str>, Option<OutputValue>> {
         let root = ModuleInstance::root();
@@ -75,10 +95,12 @@ impl Applier<'_> {
             }
             let Ok(value) = self.world.output(&root, name) else { continue };
             let (value, _) = value.unmark_deep();
+            // What never became known is kept as a null of its type.
+            let kept = !value.is_null();
             let value = crate::codec::without_unknown(&value);
             let ty = value.ty();
             let output = OutputValue { value, ty, sensitive: output.sensitive };
-            found.insert(name.clone(), (!output.value.is_null()).then_some(output));
+            found.insert(name.clone(), kept.then_some(output));
         }
         found
     }

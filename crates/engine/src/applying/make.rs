@@ -14,7 +14,7 @@ use infra_value::{Marks, Path, Value};
 
 use super::Applier;
 use super::provisioners::self_value;
-use crate::conditions::resource_rules;
+use crate::conditions::{nested_read_failed, resource_rules};
 use crate::expand::Repetition;
 use crate::plan::{Action, Reason, ResourceChange};
 use crate::planning::instance_diagnostics;
@@ -96,12 +96,18 @@ impl Applier<'_> {
             Ok(value) => value,
             Err(problems) => {
                 let told = instance_diagnostics(problems, address, Some(job.block), &schema.block);
+                if let Some(check) = &job.block.check {
+                    nested_read_failed(&self.world, &address.module, check, &told);
+                }
                 self.world.report(told.into_iter().map(|d| match nested {
                     true => Diagnostic { severity: Severity::Warning, ..d },
                     false => d,
                 }));
                 if nested {
-                    return Some(Value::unknown(schema.block.ty()));
+                    let value = rules::proposed_unknown(&schema.block, config);
+                    let object = codec::encode(schema, &value, &Private::default(), Vec::new());
+                    self.book.write(|state| state.set_current(address, &change.provider, Some(object)));
+                    return Some(value);
                 }
                 return None;
             }
@@ -143,7 +149,11 @@ impl Applier<'_> {
             let value = marked(job.schema, &job.config_marks, &planned.0);
             let tainted = object.as_ref().is_some_and(|o| o.tainted);
             let encoded = encode(job.schema, change, &value, &private, tainted);
+            // Only marks differ: the provider has nothing to do.
+            let (action, id) = (Action::Update, id_of(&planned.0));
+            self.ui.event(Event::ApplyStart { address, deposed: None, action, id });
             self.book.write(|state| state.set_current(address, &change.provider, Some(encoded)));
+            self.ui.event(Event::ApplyDone { address, deposed: None, action, id, elapsed: Default::default() });
             self.counts.borrow_mut().change += 1;
             return Some(value);
         }

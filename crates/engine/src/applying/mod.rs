@@ -232,10 +232,27 @@ impl Applier<'_> {
             Some(_) => None,
             None => self.value_in_state(address, address.resource.mode == ResourceMode::Data),
         };
+        let gone = self.plan.mode == PlanMode::RefreshOnly && change.is_none() && value.is_none();
+        let value = match gone {
+            true => self.unknown_of(address),
+            false => value,
+        };
         let pending = change.is_some_and(|c| c.action == Action::Read);
-        if let Some(value) = value.filter(|_| !pending) {
-            self.world.set_value(&address.module, &address.resource, &address.key, value);
+        match value.filter(|_| !pending) {
+            Some(value) => self.world.set_value(&address.module, &address.resource, &address.key, value),
+            // Left out by a target, and never made.
+            None if change.is_none() && !self.plan.targets.is_empty() => {
+                self.world.leave_out(&address.module, &address.resource, &address.key);
+            }
+            None => {}
         }
+    }
+
+    fn unknown_of(&self, address: &ResourceInstance) -> Option<Value> {
+        let block = self.world.config.module(&address.module.path())?.resource(&address.resource)?;
+        let provider = crate::graph::provider_of(self.world.config, &address.module.path(), block);
+        let schema = self.registry.schema(&provider.source, address.resource.mode, &address.resource.ty)?;
+        Some(Value::unknown(schema.block.ty()))
     }
 
     fn value_in_state(&self, address: &ResourceInstance, data: bool) -> Option<Value> {

@@ -12,7 +12,7 @@ use infra_value::Value;
 use super::Planner;
 use super::providers::instance_diagnostics;
 use super::resource::Site;
-use crate::conditions::resource_rules;
+use crate::conditions::{nested_read_failed, resource_rules};
 use crate::expand::Repetition;
 use crate::marks;
 use crate::plan::{Action, PlanMode, Reason, ResourceChange};
@@ -78,6 +78,9 @@ impl<'a> Planner<'a> {
                     }
                     Err(problems) => {
                         let diagnostics = instance_diagnostics(problems, address, Some(site.block), &schema.block);
+                        if let Some(check) = &site.block.check {
+                            nested_read_failed(world, &address.module, check, &diagnostics);
+                        }
                         world.report(diagnostics.into_iter().map(|d| match nested {
                             true => Diagnostic { severity: Severity::Warning, ..d },
                             false => d,
@@ -85,7 +88,7 @@ impl<'a> Planner<'a> {
                         if !nested {
                             return false;
                         }
-                        Value::unknown(schema.block.ty())
+                        rules::proposed_unknown(&schema.block, &config)
                     }
                 }
             }
@@ -104,11 +107,7 @@ impl<'a> Planner<'a> {
                 action: Action::Read,
                 reason: Some(reason),
                 before: Value::null(schema.block.ty()),
-                after: if reason == Reason::ReadBecauseCheckNested {
-                    marks::put(&rules::proposed_unknown(&schema.block, &config), &all)
-                } else {
-                    value.clone()
-                },
+                after: value.clone(),
                 replace_paths: Vec::new(),
                 importing: None,
                 generated_config: None,

@@ -10,6 +10,9 @@ use crate::plan::{Action, PlanMode, ResourceChange};
 impl Planner<'_> {
     /// Every present object that is not as it was stored, or is gone.
     pub(super) fn drift(&self) -> Vec<ResourceChange> {
+        if self.options.mode == PlanMode::Destroy {
+            return Vec::new();
+        }
         let known = self.known.borrow();
         let mut drift: Vec<ResourceChange> = known
             .iter()

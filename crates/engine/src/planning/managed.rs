@@ -49,7 +49,7 @@ impl<'a> Planner<'a> {
         let prior = self.prior_value(address, object.as_ref(), provider, schema);
 
         if self.options.mode == PlanMode::RefreshOnly {
-            let value = prior.unwrap_or_else(|| Value::null(schema.block.ty()));
+            let value = prior.unwrap_or_else(|| Value::unknown(schema.block.ty()));
             world.set_value(&address.module, &address.resource, &address.key, value.clone());
             self.post_conditions(site, address, &repetition, value, Severity::Warning);
             return true;
@@ -330,8 +330,7 @@ impl<'a> Planner<'a> {
                 Ok(Some(id))
             }
             Err(problems) => {
-                let diagnostics = instance_diagnostics(problems, address, Some(site.block), &schema.block);
-                self.world.report(diagnostics);
+                self.world.report(problems.into_iter().map(infra_provider::Problem::into_diagnostic));
                 Err(())
             }
         }

@@ -136,6 +136,7 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
     let world = World::new(config, functions, workspace, variables, Box::new(unknown));
     world.report(graph_problems);
     world.report(moved.problems.clone());
+    world.report(orphans::still_declared(config));
     world.report(targets::check_moves(&options.targets, &moved));
     let stored = moved.state.clone();
     let planner = Planner {

@@ -184,12 +184,14 @@ impl<'a> Planner<'a> {
         forget: bool,
     ) {
         let id = (address.clone(), deposed.map(str::to_string));
+        let destroy = self.options.mode == PlanMode::Destroy;
         let before = match self.known.borrow().get(&id) {
+            // What goes is told as it was stored: Terraform does not plan the end of an object from its refreshed form.
+            Some(known) if !destroy => known.now.as_ref().map(|_| known.stored.clone()),
             Some(known) => known.now.clone(),
             None => self.stored_value(address, object, provider),
         };
         let Some(before) = before else { return };
-        let destroy = self.options.mode == PlanMode::Destroy;
         let module = self.world.config.module(&address.module.path());
         let block = module.and_then(|m| m.resource(&address.resource));
         if let Some(block) = block.filter(|b| b.lifecycle.prevent_destroy && deposed.is_none()) {
@@ -273,4 +275,42 @@ pub(crate) fn removed_block<'c>(config: &'c Config, address: &ResourceInstance) 
             Target::Resource(r) => *inner == r.module.path().0[..] && r.resource == address.resource,
         })
     })
+}
+
+/// What a `removed` block speaks of must not be declared any more.
+pub(super) fn still_declared(config: &Config) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    for module in config.modules() {
+        for removed in &module.removed {
+            let place = |path: &infra_address::ModulePath| {
+                infra_address::ModulePath(module.path.0.iter().chain(&path.0).cloned().collect())
+            };
+            let (kind, declared) = match &removed.from.target {
+                Target::Resource(r) => {
+                    let there = config.module(&place(&r.module.path())).and_then(|m| m.resource(&r.resource));
+                    ("resource", there.map(|block| block.decl_range.clone()))
+                }
+                Target::Module(m) => {
+                    let path = place(&m.path());
+                    let parent = path.parent().and_then(|p| config.module(&p));
+                    let call = parent.zip(path.0.last()).and_then(|(p, name)| p.module_calls.get(name));
+                    ("module", call.map(|call| call.decl_range.clone()))
+                }
+            };
+            if let Some(range) = declared {
+                problems.push(
+                    Diagnostic::error(
+                        format!("Removed {kind} still exists"),
+                        format!(
+                            "A removed block says that {} was taken out of the configuration, and it is still there. Take \
+                             out one of the two.",
+                            removed.from.target
+                        ),
+                    )
+                    .at(range),
+                );
+            }
+        }
+    }
+    problems
 }

@@ -54,6 +54,7 @@ impl<'a> Planner<'a> {
     ) -> bool {
         self.spoken_for.borrow_mut().insert(address.clone());
         if !self.is_targeted(site.node, &address) {
+            self.leave_out(site, &address);
             return true;
         }
         let Some(provider) = self.supported(site) else { return false };
@@ -69,6 +70,21 @@ impl<'a> Planner<'a> {
                 .at(site.block.decl_range.clone())]);
                 false
             }
+        }
+    }
+
+    /// An instance that is not targeted has the value that the state has; without one it is not there.
+    fn leave_out(&self, site: &Site<'_>, address: &ResourceInstance) {
+        let known = self.registry.get(&site.provider.source);
+        let object = self.prior.borrow().current(address).cloned();
+        let schema = known.and_then(|p| p.resource_schema(&address.resource.ty));
+        let value = match (known, schema) {
+            (Some(known), Some(schema)) => self.prior_value(address, object.as_ref(), &**known, schema),
+            _ => None,
+        };
+        match value {
+            Some(value) => self.world.set_value(&address.module, &address.resource, &address.key, value),
+            None => self.world.leave_out(&address.module, &address.resource, &address.key),
         }
     }
 

@@ -4,7 +4,8 @@ use infra_diag::{Diagnostics, SourceRange, Sources};
 
 use crate::syntax::{Block, Body, parse_file};
 
-/// The block at the top of a file that a place is in: `resource "aws_vpc" "main"`.
+/// The block at the top of a file that a place is in: `resource "aws_vpc" "main"`. A place that begins with the block
+/// itself is not in it: there the block's header is the line that is shown.
 pub fn block_around(sources: &Sources, place: &SourceRange) -> Option<String> {
     let text = sources.get(&place.file)?;
     if !place.file.ends_with(".tf") {
@@ -12,7 +13,7 @@ pub fn block_around(sources: &Sources, place: &SourceRange) -> Option<String> {
     }
     let (Body::Native(body), _) = parse_file(&place.file, text) else { return None };
     let around = |block: &&Block| {
-        block.header_range.start.byte <= place.start.byte && place.start.byte < block.body.range().end.byte
+        block.header_range.start.byte < place.start.byte && place.start.byte < block.body.range().end.byte
     };
     body.blocks.iter().find(around).map(header)
 }

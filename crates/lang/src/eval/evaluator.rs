@@ -103,7 +103,7 @@ pub(super) struct Evaluator<'a> {
     roots: Roots<'a>,
     pub functions: &'a FunctionContext<'a>,
     /// Errors of references. With one of them the whole evaluation has no value, whatever `try` would make of it.
-    unresolved: RefCell<Diagnostics>,
+    unresolved: RefCell<Option<Diagnostics>>,
     depth: Cell<u32>,
 }
 
@@ -115,8 +115,7 @@ impl<'a> Evaluator<'a> {
     /// The value of a whole expression.
     pub fn finish(&self, expr: &Expr, env: Env<'_>) -> Result<Value, Diagnostics> {
         let outcome = self.eval(expr, env);
-        let unresolved = self.unresolved.take();
-        if !unresolved.is_empty() {
+        if let Some(unresolved) = self.unresolved.take() {
             return Err(unresolved);
         }
         outcome.map_err(|failed| failed.problems)
@@ -193,7 +192,9 @@ impl<'a> Evaluator<'a> {
             Roots::Scope(scope) => match resolve(scope, traversal) {
                 Ok(found) => Ok(found),
                 Err(problems) => {
+                    // There may be nothing to tell, where the scope has told it before: it has no value all the same.
                     let mut unresolved = self.unresolved.borrow_mut();
+                    let unresolved = unresolved.get_or_insert_default();
                     for problem in problems {
                         if !unresolved.iter().any(|known| *known == problem) {
                             unresolved.push(problem);

@@ -70,7 +70,7 @@ fn errors_read_well() {
         for error in errors {
             let start = error.subject.as_ref().map(|s| s.start).unwrap_or_default();
             let _ = writeln!(out, "{}:{}", start.line, start.column);
-            out += &render(&error, &sources, RenderOptions { colour: false });
+            out += &render(&error, &sources, RenderOptions::default());
         }
     };
     native.iter().for_each(|text| tell("main.tf", text));

@@ -90,7 +90,8 @@ pub trait TypeRules: Send + Sync {
     fn validate(&self, _config: &Value, _problems: &mut Vec<Problem>) {}
     /// Whether a difference between two texts (`""` for null; numbers and truth values as text) is none: SDK's
     /// DiffSuppressFunc. Asked for scalars, for elements of lists, sets and maps of scalars (`key` is theirs), and for
-    /// the number of elements of lists and of nested blocks (`key` is the list's, the texts are numbers).
+    /// the number of elements of lists and of nested blocks (`key` is the list's, the texts are numbers). A text that is
+    /// not known yet is one that nobody would write.
     fn suppress(&self, _key: Key<'_>, _old: &str, _new: &str, _around: Around<'_>) -> bool {
         false
     }

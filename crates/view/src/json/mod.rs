@@ -1,9 +1,13 @@
 //! The published JSON of plans and states (`show -json`).
 
+mod configuration;
+pub mod events;
 mod plan;
 mod state;
 mod value;
 
+pub use configuration::configuration_json;
+pub use events::{diagnostic_json, validate_json};
 pub use plan::plan_json;
 pub use state::state_json;
 pub use value::{known_json, sensitive_json, unknown_json};

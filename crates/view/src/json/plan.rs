@@ -89,7 +89,11 @@ fn change_json(change: &ResourceChange, registry: &Registry) -> Json {
     if let Some(after) = known_json(&change.after) {
         inner.insert("after".into(), after);
     }
-    inner.insert("after_unknown".into(), after_unknown(&change.after));
+    let unknown = match change.action {
+        Action::Forget => json!({}),
+        _ => after_unknown(&change.after),
+    };
+    inner.insert("after_unknown".into(), unknown);
     inner.insert("before_sensitive".into(), sensitive_json(&change.before));
     inner.insert("after_sensitive".into(), sensitive_json(&change.after));
     if !change.replace_paths.is_empty() {

@@ -51,7 +51,9 @@ pub(super) fn of_new(object: &Object) -> Attributes {
 pub(super) fn of_changed(prior: &Object, object: &Object) -> Attributes {
     let mut all = Vec::new();
     if is_balanced(object) {
-        all.extend(blocks(object, |name| changed(prior, object, &[name])));
+        // What the API has not told yet is set to the defaults along with any other change.
+        let untold = |name: &str| name == "target_group_health" && lacks_health(prior);
+        all.extend(blocks(object, |name| untold(name) || changed(prior, object, &[name])));
     }
     for (name, key) in singles(object) {
         if differ(prior.raw(name), object.raw(name)) {
@@ -61,6 +63,13 @@ pub(super) fn of_changed(prior: &Object, object: &Object) -> Attributes {
         }
     }
     all
+}
+
+/// Whether the health of the group as a whole has an argument without a value.
+fn lacks_health(object: &Object) -> bool {
+    let Some(health) = object.part("target_group_health") else { return false };
+    let parts = ["dns_failover", "unhealthy_state_routing"].into_iter().filter_map(|block| health.part(block));
+    parts.into_iter().any(|part| !part.is_set(COUNT) || !part.is_set(PERCENTAGE))
 }
 
 /// Whether the group's targets are instances or addresses.
@@ -115,10 +124,12 @@ fn blocks(object: &Object, wanted: impl Fn(&str) -> bool) -> Attributes {
         for block in ["dns_failover", "unhealthy_state_routing"] {
             let Some(inner) = part.part(block) else { continue };
             for (name, key) in [(COUNT, "count"), (PERCENTAGE, "percentage")] {
-                let value = text(inner.raw(name));
-                if !value.is_empty() {
-                    put(&format!("target_group_health.{block}.minimum_healthy_targets.{key}"), value);
-                }
+                let value = match (&*text(inner.raw(name)), block, key) {
+                    ("", "unhealthy_state_routing", "count") => "1".to_string(),
+                    ("", ..) => "off".to_string(),
+                    (value, ..) => value.to_string(),
+                };
+                put(&format!("target_group_health.{block}.minimum_healthy_targets.{key}"), value);
             }
         }
     }

@@ -5,10 +5,16 @@ use infra_value::{Type, Value};
 use super::{Mode, Place, Traits, Walk};
 use crate::plan::zero::{is_zero, text, zero_like};
 
+/// What a type's rules are told of a text that is not known yet: none that anybody would write.
+const UNKNOWN: &str = "74D93920-ED26-11E3-AC10-0800200C9A66";
+
 impl Walk<'_> {
     pub(super) fn scalar(&mut self, traits: Traits<'_>, old: &Value, new: &Value, mode: Mode, place: &Place) -> Value {
         let unknown = || Value::unknown(traits.ty.clone());
         if !new.is_known() {
+            if self.suppressed(place, &text(old), UNKNOWN) {
+                return self.suppressed_value(traits, old, mode);
+            }
             if traits.force_new {
                 self.replaces(place);
             }
@@ -33,14 +39,19 @@ impl Walk<'_> {
             return if old.is_null() && mode != Mode::Normal { new } else { old.clone() };
         }
         if self.suppressed(place, &was, &will) {
-            // A required text cannot be nothing; nor can one in an element of a set that is written out.
-            let written_out = (mode != Mode::Normal || traits.required) && old.is_null() && *traits.ty == Type::String;
-            return if written_out { Value::string("") } else { old.clone() };
+            return self.suppressed_value(traits, old, mode);
         }
         if traits.force_new {
             self.replaces(place);
         }
         new
+    }
+
+    /// The plan where the type makes nothing of a difference. A required text cannot be nothing; nor can one in an element
+    /// of a set that is written out.
+    fn suppressed_value(&self, traits: Traits<'_>, old: &Value, mode: Mode) -> Value {
+        let written_out = (mode != Mode::Normal || traits.required) && old.is_null() && *traits.ty == Type::String;
+        if written_out { Value::string("") } else { old.clone() }
     }
 
     /// The plan for what the configuration does not set.

@@ -1,0 +1,5 @@
+//! The whole program, as people run it.
+
+mod configurations;
+mod mistakes;
+mod support;

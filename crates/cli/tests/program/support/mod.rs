@@ -1,0 +1,7 @@
+//! What the tests of the whole program need: a folder to run it in, and an emulated AWS.
+
+mod cloud;
+mod folder;
+
+pub use cloud::Cloud;
+pub use folder::Folder;
