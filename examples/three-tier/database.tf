@@ -5,6 +5,12 @@ resource "aws_db_subnet_group" "main" {
   subnet_ids = [for letter in keys(local.zones) : aws_subnet.private[letter].id]
 }
 
+# A group of its own: RDS's default one cannot be changed later.
+resource "aws_db_parameter_group" "main" {
+  name   = "${var.name}-postgres16"
+  family = "postgres16"
+}
+
 resource "aws_security_group" "database" {
   name        = "${var.name}-database"
   description = "PostgreSQL"
@@ -31,6 +37,7 @@ resource "aws_db_instance" "main" {
   username               = "bookshop"
   password               = var.database_password
   db_subnet_group_name   = aws_db_subnet_group.main.name
+  parameter_group_name   = aws_db_parameter_group.main.name
   vpc_security_group_ids = [aws_security_group.database.id]
   skip_final_snapshot    = true
 }

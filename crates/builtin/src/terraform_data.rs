@@ -48,7 +48,7 @@ pub(crate) fn plan(prior: &Value, proposed: &Value) -> (Value, Vec<Path>) {
         return (proposed.clone(), Vec::new());
     }
     let (input, triggers) = (member(proposed, "input"), member(proposed, "triggers_replace"));
-    let new_id = Value::unknown(Type::String);
+    let new_id = Value::unknown_not_null(Type::String);
     // The output of an input that comes to be is not known yet, also where the input is.
     let new_output = if input.is_null() { Value::null(Type::Dynamic) } else { Value::unknown(input.ty()) };
     if prior.is_null() {
@@ -138,7 +138,7 @@ mod tests {
     fn other_triggers_replace_it() {
         let (planned, paths) = plan(&existing("a", "t"), &given("a", "u"));
         assert_eq!(paths, [Path::attribute("triggers_replace")]);
-        assert_eq!(planned.get("id"), Some(&Value::unknown(Type::String)));
+        assert_eq!(planned.get("id"), Some(&Value::unknown_not_null(Type::String)));
     }
 
     #[test]

@@ -318,6 +318,9 @@ pub(crate) struct Import {
 pub(crate) struct Taint {
     #[command(flatten)]
     pub locking: Locking,
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
     /// No error if there is no such instance.
     #[arg(long)]
     pub allow_missing: bool,
@@ -327,6 +330,9 @@ pub(crate) struct Taint {
 
 #[derive(Args)]
 pub(crate) struct ForceUnlock {
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
     /// Do not ask.
     #[arg(long)]
     pub force: bool,

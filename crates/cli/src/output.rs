@@ -31,7 +31,8 @@ pub(crate) fn use_colour(no_color: bool) -> bool {
 
 /// Warnings to standard output, then errors to standard error.
 pub(crate) fn diagnostics(problems: &Diagnostics, sources: &Sources, colour: bool) {
-    let options = RenderOptions { colour, ..RenderOptions::default() };
+    let options = RenderOptions { colour, columns: columns() };
+    let problems = problems.clone().in_order().with_similar_warnings_merged();
     for problem in problems.iter().filter(|p| !p.is_error()) {
         raw(&render(problem, sources, options));
     }

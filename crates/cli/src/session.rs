@@ -9,7 +9,7 @@ use infra_builtin::Builtin;
 use infra_catalog::{AwsProvider, Cloud, Connecting};
 use infra_diag::{Diagnostic, Diagnostics, Sources};
 use infra_engine::Registry;
-use infra_lang::config::{Backend, Config, LoadOptions, load, name_blocks};
+use infra_lang::config::{Backend, Config, LoadOptions, check, name_blocks, read};
 use infra_lang::eval::{TemplateSurroundings, render_template};
 use infra_lang::functions::{FunctionContext, Phase};
 use infra_lang::syntax::ast::ExprKind;
@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub colour: bool,
     pub workspace: String,
     pub backend: LocalBackend,
+    /// Why the backend cannot be used.
+    pub backend_problem: Option<Diagnostic>,
 }
 
 /// The providers of this build.
@@ -44,15 +46,23 @@ pub(crate) fn registry() -> Registry {
 }
 
 impl Session {
-    /// Loads the configuration of the present folder. The diagnostics hold what is wrong with it.
+    /// Loads the configuration of the present folder. The diagnostics hold what is wrong with it, as far as no schema
+    /// is needed to tell.
     pub fn load(no_color: bool) -> (Session, Diagnostics) {
-        let (config, sources, mut problems) = load(Path::new("."), &LoadOptions { data_dir: Some(store::data_dir()) });
-        let backend = match local_backend(config.root.backend.as_ref()) {
-            Ok(backend) => backend,
-            Err(problem) => {
-                problems.push(problem);
-                LocalBackend::default()
-            }
+        let (mut session, mut problems) = Session::read(no_color);
+        if !problems.has_errors() {
+            problems.extend(check(&session.config, &session.sources));
+        }
+        problems.extend(session.backend_problem.take());
+        (session, problems)
+    }
+
+    /// The same without what [`Session::validate`] tells, and without a look at the backend.
+    pub fn read(no_color: bool) -> (Session, Diagnostics) {
+        let (config, sources, problems) = read(Path::new("."), &LoadOptions { data_dir: Some(store::data_dir()) });
+        let (backend, backend_problem) = match local_backend(config.root.backend.as_ref()) {
+            Ok(backend) => (backend, None),
+            Err(problem) => (LocalBackend::default(), Some(problem)),
         };
         let session = Session {
             config,
@@ -61,8 +71,20 @@ impl Session {
             colour: output::use_colour(no_color),
             workspace: store::workspace(),
             backend,
+            backend_problem,
         };
         (session, problems)
+    }
+
+    /// The error about a folder without configuration.
+    pub fn empty(&self) -> Option<Diagnostic> {
+        self.sources.iter().next().is_none().then(|| {
+            Diagnostic::error(
+                "No configuration files",
+                "The folder holds no configuration (no *.tf or *.tf.json file). Run this where the configuration is, or \
+                 name its folder with -chdir.",
+            )
+        })
     }
 
     /// Where the state of the selected workspace is.
@@ -76,11 +98,15 @@ impl Session {
         output::diagnostics(&problems, &self.sources, self.colour);
     }
 
-    /// Checks the whole configuration, with the schemas of its types.
+    /// Checks the whole configuration as it was read: references and providers, and everything that the schemas of its
+    /// types say.
     pub fn validate(&self) -> Diagnostics {
-        with_functions(Phase::Plan, None, |functions| {
+        let mut problems = check(&self.config, &self.sources);
+        let more = with_functions(Phase::Plan, None, |functions| {
             infra_engine::validate(&self.config, &self.registry, functions)
-        })
+        });
+        problems.extend(more);
+        problems
     }
 
     /// A digest of every file of the configuration: what a saved plan has to be applied with.
@@ -109,13 +135,17 @@ fn local_backend(backend: Option<&Backend>) -> Result<LocalBackend, Diagnostic> 
     }
     let (attributes, _) = block.body.just_attributes();
     let text = |name: &str| {
-        let attribute = attributes.iter().find(|a| &*a.name == name)?;
+        let Some(attribute) = attributes.iter().find(|a| &*a.name == name) else { return Ok(None) };
         match &attribute.expr.kind {
-            ExprKind::Literal(value) => value.as_str().map(PathBuf::from),
-            _ => None,
+            ExprKind::Literal(value) => Ok(value.as_str().map(PathBuf::from)),
+            _ => Err(Diagnostic::error(
+                "Variables not allowed",
+                "The settings of a backend are needed before anything is evaluated: they have to be constant.",
+            )
+            .at(attribute.expr.range.clone())),
         }
     };
-    Ok(LocalBackend { path: text("path"), workspace_dir: text("workspace_dir") })
+    Ok(LocalBackend { path: text("path")?, workspace_dir: text("workspace_dir")? })
 }
 
 /// Calls `f` with what functions know about their surroundings here.

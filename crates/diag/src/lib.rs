@@ -4,12 +4,14 @@ mod order;
 mod render;
 mod snippet;
 mod source;
+mod wrap;
 
 use std::fmt;
 
 pub use render::{RenderOptions, render};
 pub use snippet::{Snippet, snippet};
 pub use source::{Pos, SourceRange, Sources};
+pub use wrap::wrap;
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]

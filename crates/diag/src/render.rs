@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::snippet::snippet;
+use crate::wrap::wrap;
 use crate::{Diagnostic, Severity, Sources};
 
 /// How to show a diagnostic.
@@ -109,34 +110,6 @@ fn values(diagnostic: &Diagnostic, paint: &dyn Fn(&str, &str) -> String) -> Stri
     let mut out = format!("    {}\n", paint(GREY, "├────────────────"));
     for (name, is) in values {
         let _ = writeln!(out, "    {} {} {is}", paint(GREY, "│"), paint(BOLD, name));
-    }
-    out
-}
-
-/// Lines of at most `width` columns, broken between words. Lines that begin with a space stay as they are.
-fn wrap(text: &str, width: usize) -> String {
-    let mut out = String::new();
-    for (i, line) in text.split('\n').enumerate() {
-        if i > 0 {
-            out.push('\n');
-        }
-        if line.starts_with(' ') {
-            out.push_str(line);
-            continue;
-        }
-        let mut column = 0;
-        for (i, word) in line.split(' ').enumerate() {
-            let length = word.chars().count();
-            if i > 0 && column + 1 + length > width {
-                out.push('\n');
-                column = 0;
-            } else if i > 0 {
-                out.push(' ');
-                column += 1;
-            }
-            out.push_str(word);
-            column += length;
-        }
     }
     out
 }

@@ -76,7 +76,10 @@ fn with_colours_a_rule_runs_along_the_side() {
         plain = plain.replace(code, "");
     }
     let lines: Vec<&str> = plain.lines().collect();
-    assert_eq!(lines[..4], ["╷", "│ Warning: Check block assertion failed", "│ ", "│   on main.tf line 3, in check \"value\":"]);
+    assert_eq!(
+        lines[..4],
+        ["╷", "│ Warning: Check block assertion failed", "│ ", "│   on main.tf line 3, in check \"value\":"]
+    );
     assert_eq!(lines.last(), Some(&"╵"));
 }
 

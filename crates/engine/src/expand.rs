@@ -38,18 +38,55 @@ pub(crate) fn expand(
     let one = |key: InstanceKey, each_value| (key.clone(), Repetition { key, each_value });
     match (count, for_each) {
         (Some(expr), _) => {
-            let number = expand_count(expr, scope)?;
+            let number = expand_count(expr, scope)?.ok_or_else(|| unknown_count(expr))?;
             Ok((Shape::Count, (0..number).map(|n| one(InstanceKey::Int(n), None)).collect()))
         }
         (_, Some(expr)) => {
-            let members = expand_for_each(expr, scope)?;
+            let members = expand_for_each(expr, scope)?.map_err(|ty| unknown_for_each(expr, &ty))?;
             Ok((Shape::ForEach, members.into_iter().map(|(k, v)| one(InstanceKey::Str(k), Some(v))).collect()))
         }
         _ => Ok((Shape::Single, [one(InstanceKey::None, None)].into())),
     }
 }
 
-fn expand_count(expr: &Expr, scope: &dyn Scope) -> Result<i64, Diagnostics> {
+/// Checks what can be told of `count` and `for_each` where values may not be known yet.
+pub(crate) fn check(count: Option<&Expr>, for_each: Option<&Expr>, scope: &dyn Scope) -> Result<(), Diagnostics> {
+    match (count, for_each) {
+        (Some(expr), _) => expand_count(expr, scope).map(drop),
+        (_, Some(expr)) => expand_for_each(expr, scope).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_count(expr: &Expr) -> Diagnostics {
+    let detail = "The \"count\" value depends on resource attributes that cannot be determined until apply, so how many \
+                  instances there will be is not known. To work around this, use the -target argument to first apply only \
+                  the resources that the count depends on.";
+    Diagnostic::error("Invalid count argument", detail).at(expr.range.clone()).into()
+}
+
+fn unknown_for_each(expr: &Expr, ty: &Type) -> Diagnostics {
+    let (what, instead) = match ty {
+        Type::Set(_) => (
+            "values",
+            "use a map whose keys are defined in the configuration, and where only the values are results of apply",
+        ),
+        _ => (
+            "keys",
+            "define the map keys in the configuration and place apply-time results only in the map values",
+        ),
+    };
+    let detail = format!(
+        "The \"for_each\" value includes {what} derived from resource attributes that cannot be determined until apply, \
+         so the full set of keys that will identify the instances of this resource cannot be determined. It is better to \
+         {instead}. Otherwise, use the -target argument to first apply only the resources that the for_each value \
+         depends on."
+    );
+    Diagnostic::error("Invalid for_each argument", detail).at(expr.range.clone()).into()
+}
+
+/// `None` if it is not known yet.
+fn expand_count(expr: &Expr, scope: &dyn Scope) -> Result<Option<i64>, Diagnostics> {
     let fail = |detail: &str| {
         Err(Diagnostics::from(Diagnostic::error("Invalid count argument", detail).at(expr.range.clone())))
     };
@@ -60,30 +97,23 @@ fn expand_count(expr: &Expr, scope: &dyn Scope) -> Result<i64, Diagnostics> {
              the same.",
         );
     }
-    if marks.contains(Marks::SENSITIVE) {
-        return fail(
-            "The \"count\" value is sensitive, or comes from a sensitive value. The addresses of instances would show \
-             it: use a value that is not sensitive, or nonsensitive() where nothing secret is in it.",
-        );
-    }
     if value.is_null() {
         return fail("The \"count\" value is null. It has to be a whole number, not below zero.");
     }
     let number = convert(&value, &Type::Number);
     match number.as_ref().map(|n| (n.is_known(), n.as_i64())) {
-        Ok((false, _)) => fail(
-            "The \"count\" value depends on resource attributes that cannot be determined until apply, so how many \
-             instances there will be is not known. To work around this, use the -target argument to first apply only \
-             the resources that the count depends on.",
-        ),
-        Ok((true, Some(n))) if n >= 0 => Ok(n),
+        Ok((false, _)) => Ok(None),
+        Ok((true, Some(n))) if n >= 0 => Ok(Some(n)),
         Ok((true, Some(_))) => fail("The \"count\" value is below zero. It has to be a whole number, not below zero."),
         Ok((true, None)) => fail("The \"count\" value is not a whole number, and it has to be one, not below zero."),
         Err(error) => fail(&format!("The \"count\" value is unsuitable: {error}.")),
     }
 }
 
-fn expand_for_each(expr: &Expr, scope: &dyn Scope) -> Result<BTreeMap<Arc<str>, Value>, Diagnostics> {
+/// The keys with their values; or the type of the value, if they are not known yet.
+type Keys = Result<BTreeMap<Arc<str>, Value>, Type>;
+
+fn expand_for_each(expr: &Expr, scope: &dyn Scope) -> Result<Keys, Diagnostics> {
     let error = |summary: &str, detail: String| {
         Err(Diagnostics::from(Diagnostic::error(summary, detail).at(expr.range.clone())))
     };
@@ -105,25 +135,8 @@ fn expand_for_each(expr: &Expr, scope: &dyn Scope) -> Result<BTreeMap<Arc<str>, 
             "The \"for_each\" value is null. It has to be a map, or a set of strings; for no instance, use an empty \
              one.",
         ),
-        Kind::Unknown(u) => {
-            let keys = match u.ty() {
-                Type::Set(_) => "includes values derived from resource attributes that cannot be determined until apply",
-                _ => "includes keys derived from resource attributes that cannot be determined until apply",
-            };
-            let instead = match u.ty() {
-                Type::Set(_) => {
-                    "use a map whose keys are defined in the configuration, and where only the values are results of \
-                     apply"
-                }
-                _ => "define the map keys in the configuration and place apply-time results only in the map values",
-            };
-            fail(&format!(
-                "The \"for_each\" value {keys}, so the full set of keys that will identify the instances of this \
-                 resource cannot be determined. It is better to {instead}. Otherwise, use the -target argument to \
-                 first apply only the resources that the for_each value depends on."
-            ))
-        }
-        Kind::Map(_, members) | Kind::Object(members) => Ok((**members).clone()),
+        Kind::Unknown(u) => Ok(Err(u.ty().clone())),
+        Kind::Map(_, members) | Kind::Object(members) => Ok(Ok((**members).clone())),
         Kind::Set(element, elements) => {
             if !matches!(element, Type::String | Type::Dynamic) && !elements.is_empty() {
                 return error(
@@ -144,18 +157,10 @@ fn expand_for_each(expr: &Expr, scope: &dyn Scope) -> Result<BTreeMap<Arc<str>, 
                             "The \"for_each\" set holds null, and every element has to be a string.".into(),
                         );
                     }
-                    None => {
-                        return fail(
-                            "The \"for_each\" set includes values derived from resource attributes that cannot be \
-                             determined until apply, so the full set of keys that will identify the instances of this \
-                             resource cannot be determined. It is better to use a map whose keys are defined in the \
-                             configuration, and where only the values are results of apply. Otherwise, use the -target \
-                             argument to first apply only the resources that the for_each value depends on.",
-                        );
-                    }
+                    None => return Ok(Err(value.ty())),
                 }
             }
-            Ok(members)
+            Ok(Ok(members))
         }
         other => fail(&format!(
             "The \"for_each\" value has to be a map, or a set of strings, and this is {} {}.",

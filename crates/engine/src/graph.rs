@@ -91,6 +91,7 @@ impl Graph {
             dependencies.push(needs);
             waits.push(awaited);
         }
+        builder.look_for_cycles_of_names();
         let Builder { nodes, index, mut problems, .. } = builder;
         if let Some(cycle) = cycle(&dependencies) {
             let names: Vec<String> = cycle.iter().map(|i| nodes[*i].describe()).collect();
@@ -168,6 +169,9 @@ impl Graph {
     }
 }
 
+/// The summary of the error about a block that refers to itself, which only a plan tells.
+pub(crate) const SELF_REFERENCE: &str = "Self-referential block";
+
 fn cycle_error(names: &[String]) -> Diagnostic {
     Diagnostic::error(
         format!("Cycle: {}", names.join(", ")),
@@ -244,6 +248,18 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Cycles of values that no resource has anything to do with.
+    fn look_for_cycles_of_names(&mut self) {
+        for module in self.config.modules() {
+            let locals = module.locals.keys().cloned().map(Named::Local);
+            let outputs = module.outputs.keys().cloned().map(Named::Output);
+            let variables = module.variables.keys().cloned().map(Named::Variable);
+            for name in locals.chain(outputs).chain(variables) {
+                self.named(&module.path, name, &mut BTreeSet::new());
+            }
+        }
+    }
+
     /// Whether there is a block for a provider configuration, or none is needed: the default one of the root module.
     fn is_configurable(&self, provider: &ProviderConfig) -> bool {
         let default = provider.module.is_root() && provider.alias.is_none();
@@ -308,7 +324,7 @@ impl<'a> Builder<'a> {
             if matches!(&reference.subject, Subject::Resource { resource: r, .. } if r == resource) {
                 self.problems.push(
                     Diagnostic::error(
-                        "Self-referential block",
+                        SELF_REFERENCE,
                         format!("The configuration of {resource} refers to itself, and it has no value yet then."),
                     )
                     .at(reference.range.clone()),

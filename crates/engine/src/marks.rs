@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use infra_diag::Diagnostic;
+use infra_lang::eval::range_of;
+use infra_lang::syntax::Body;
 use infra_schema::Block;
 use infra_value::{Kind, Marks, Path, PathStep, Value};
 
@@ -30,6 +33,20 @@ pub(crate) fn collect(value: &Value, path: &Path, found: &mut Vec<(Path, Marks)>
         Kind::Object(ms) => ms.iter().for_each(|(k, v)| collect(v, &path.attr(k.clone()), found)),
         _ => {}
     }
+}
+
+/// The error about an ephemeral value of an argument that is stored: of any that is not write-only.
+pub(crate) fn ephemeral_argument(body: &Body, schema: &Block, found: &[(Path, Marks)]) -> Option<Diagnostic> {
+    let stored = |path: &Path| match path.0.first() {
+        Some(PathStep::Attribute(name)) => !schema.attributes.get(name).is_some_and(|a| a.write_only),
+        _ => true,
+    };
+    let (path, _) = found.iter().find(|(path, marks)| marks.contains(Marks::EPHEMERAL) && stored(path))?;
+    let detail = format!(
+        "The value of {path} is ephemeral, and this argument is stored in the state. Ephemeral values can be used only for \
+         write-only arguments."
+    );
+    Some(Diagnostic::error("Invalid use of ephemeral value", detail).at(range_of(body, schema, path)))
 }
 
 /// The value with marks put on at these paths. Where a path leads nowhere (into an unknown value, or past the end), the

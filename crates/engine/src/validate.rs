@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use infra_address::{InstanceKey, ModuleInstance, ResourceInstance, ResourceMode};
-use infra_diag::Diagnostics;
-use infra_lang::config::{Config, Module, Resource as Block};
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_lang::config::{Config, IgnoreChanges, Module, Resource as Block};
 use infra_lang::eval::{Scope, decode_body, evaluate};
 use infra_lang::functions::FunctionContext;
-use infra_value::Type;
+use infra_schema::Block as Schema;
+use infra_value::{Path, PathStep, Type};
 
-use crate::graph::{Graph, provider_of};
+use crate::graph::{Graph, SELF_REFERENCE, provider_of};
 use crate::planning::{instance_diagnostics, unsupported};
 use crate::registry::Registry;
 use crate::world::World;
+use crate::{expand, marks};
 
-/// Checks every block against its schema and every expression against the types that it works on. Variables and
-/// resources are unknown; nothing is called.
+/// Checks every block against its schema and every expression against the types that it works on. Root variables,
+/// resources and the outputs of modules are unknown; nothing is called.
 pub fn validate(config: &Config, registry: &Registry, functions: &FunctionContext<'_>) -> Diagnostics {
     let (_, problems) = Graph::build(config, registry, &Default::default());
     // Types of resources are looked up in the root module's terms; a name means the same provider nearly everywhere.
@@ -25,7 +27,7 @@ pub fn validate(config: &Config, registry: &Registry, functions: &FunctionContex
     };
     let mut world = World::new(config, functions, "default", BTreeMap::new(), Box::new(ty_of));
     world.validating = true;
-    world.report(problems);
+    world.report(problems.into_iter().filter(|p| p.summary != SELF_REFERENCE));
     for module in config.modules() {
         let instance = ModuleInstance(module.path.0.iter().map(|n| (n.clone(), InstanceKey::None)).collect());
         check_module(&world, registry, module, &instance);
@@ -56,26 +58,14 @@ fn check_module(world: &World<'_>, registry: &Registry, module: &Module, instanc
     for name in module.locals.keys() {
         let _ = world.local(instance, name);
     }
-    for output in module.outputs.values() {
-        if let Some(expr) = &output.value {
-            let _ = world.told(evaluate(expr, &scope));
-        }
-        for rule in &output.preconditions {
-            let _ = world.told(evaluate(&rule.condition, &scope));
-        }
+    for name in module.variables.keys() {
+        let _ = world.variable(instance, name);
     }
-    for (name, call) in &module.module_calls {
-        for expr in call.count.iter().chain(&call.for_each) {
-            let _ = world.told(evaluate(expr, &scope));
-        }
-        let child = module.children.get(name);
-        for (input, given) in &call.inputs {
-            let Some(value) = world.told(evaluate(&given.expr, &scope)) else { continue };
-            if let Some(variable) = child.and_then(|c| c.variables.get(input)) {
-                let prepared = variable.prepare(value).map_err(|d| d.at(given.expr.range.clone()).into());
-                let _ = world.told(prepared);
-            }
-        }
+    for name in module.outputs.keys() {
+        let _ = world.output(instance, name);
+    }
+    for call in module.module_calls.values() {
+        let _ = world.told(expand::check(call.count.as_ref(), call.for_each.as_ref(), &scope));
     }
     for check in module.checks.values() {
         for rule in &check.asserts {
@@ -92,9 +82,7 @@ fn check_resource(
     block: &Block,
     scope: &dyn Scope,
 ) {
-    for expr in block.count.iter().chain(&block.for_each) {
-        let _ = world.told(evaluate(expr, scope));
-    }
+    let _ = world.told(expand::check(block.count.as_ref(), block.for_each.as_ref(), scope));
     let provider = provider_of(world.config, &module.path, block);
     if let Some(problem) = unsupported(registry, block, &provider) {
         // Where there may be no instance, it is a problem only if the plan finds one.
@@ -116,8 +104,13 @@ fn check_resource(
         _ => format!("resource \"{}\" \"{}\"", block.address.ty, block.address.name),
     };
     world.report(problems.into_iter().map(|p| p.within(context.clone())));
+    if let IgnoreChanges::Paths(paths) = &block.lifecycle.ignore_changes {
+        let unknown = |(path, range)| Some(no_such_part(&schema.block, path)?.at(range));
+        world.report(paths.iter().cloned().filter_map(unknown).map(|p| p.within(context.clone())));
+    }
     if !failed {
-        let (value, _) = value.unmark_deep();
+        let (value, found) = marks::take(&value);
+        world.report(marks::ephemeral_argument(&block.body, &schema.block, &found));
         let problems = match mode {
             ResourceMode::Data => known.validate_data(&block.address.ty, &value),
             _ => known.validate_resource(&block.address.ty, &value),
@@ -133,6 +126,27 @@ fn check_resource(
     for rule in rules {
         let _ = world.told(evaluate(&rule.condition, scope));
     }
+}
+
+/// The error about a path of `ignore_changes` that leads to nothing in a schema.
+fn no_such_part(schema: &Schema, path: Path) -> Option<Diagnostic> {
+    let mut ty = schema.ty();
+    for step in &path.0 {
+        ty = match (step, ty) {
+            (PathStep::Attribute(name), Type::Object(members)) => match members.get(name) {
+                Some(member) => member.ty.clone(),
+                None => {
+                    return Some(Diagnostic::error(
+                        "Unsupported attribute",
+                        format!("There is no argument, block or attribute {name:?} here, so no changes of it to ignore."),
+                    ));
+                }
+            },
+            (PathStep::Index(_), Type::List(element) | Type::Map(element)) => (*element).clone(),
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// Whether no call on the way to a module is repeated, so that there is an instance of it.

@@ -161,10 +161,8 @@ impl<'a> World<'a> {
         if variable.ephemeral {
             marks |= Marks::EPHEMERAL;
         }
-        if self.validating {
-            return Ok(Value::unknown(variable.ty.without_optional()).with_marks(marks));
-        }
         let value = match module.parent() {
+            None if self.validating => Value::unknown(variable.ty.without_optional()),
             None => self.variables.get(name).cloned().ok_or_else(told)?,
             Some(parent) => {
                 let call_name = module.0.last().map(|(name, _)| name.clone()).unwrap_or_default();
@@ -195,22 +193,17 @@ impl<'a> World<'a> {
         })
     }
 
-    /// The value of an output of a module instance, with the marks that its block gives it.
+    /// The value of an output of a module instance. As in Terraform, `sensitive` says only that an output of the root
+    /// module is not shown: what is secret in a value is marked where it comes from.
     pub fn output(&self, module: &ModuleInstance, name: &Arc<str>) -> Result<Value, Diagnostics> {
         self.memoised(module, Named::Output(name.clone()), || {
             let output = self.module(module).and_then(|m| m.outputs.get(name)).ok_or_else(told)?;
             let scope = self.scope(module, None);
             conditions::check_output(self, module, output, &scope)?;
             let expr = output.value.as_ref().ok_or_else(told)?;
-            let mut value = evaluate(expr, &scope)?;
+            let value = evaluate(expr, &scope)?;
             conditions::check_output_marks(module, output, &value)?;
-            if output.sensitive {
-                value = value.with_marks(Marks::SENSITIVE);
-            }
-            if output.ephemeral {
-                value = value.with_marks(Marks::EPHEMERAL);
-            }
-            Ok(value)
+            Ok(if output.ephemeral { value.with_marks(Marks::EPHEMERAL) } else { value })
         })
     }
 

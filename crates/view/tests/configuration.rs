@@ -13,8 +13,7 @@ use infra_view::json::configuration_json;
 use serde_json::Value as Json;
 
 fn registry() -> Registry {
-    let nowhere: for<'a> fn(&'a Value) -> Connecting<'a> =
-        |_| Box::pin(async { Err::<Arc<dyn Cloud>, _>(Vec::new()) });
+    let nowhere: for<'a> fn(&'a Value) -> Connecting<'a> = |_| Box::pin(async { Err::<Arc<dyn Cloud>, _>(Vec::new()) });
     let aws: Arc<dyn Provider> = Arc::new(AwsProvider::new(nowhere));
     Registry::new([aws, Arc::new(Builtin::new())])
 }

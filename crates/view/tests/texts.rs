@@ -104,3 +104,34 @@ fn recorded_states_read_as_they_were_printed() {
         assert!(text == expected, "{}", similar::TextDiff::from_lines(expected, &text).unified_diff());
     }
 }
+
+#[test]
+fn a_plan_that_failed_says_so() {
+    let nothing = |_: &str, _: &str, _: &str| None;
+    let text = |plan: &Json| plan_text(plan, &nothing, &TextOptions::default());
+    let failed = "\nPlanning failed. Terraform encountered an error while generating this plan.\n\n";
+    assert_eq!(text(&json!({"errored": true})), failed);
+    let change = json!({"actions": ["create"], "before": null, "after": {"a": 1}});
+    let changes = json!([{"address": "t.n", "mode": "managed", "type": "t", "name": "n", "change": change}]);
+    let halfway = text(&json!({"errored": true, "resource_changes": changes}));
+    assert!(halfway.contains("\nTerraform planned the following actions, but then encountered a problem:\n"));
+    assert!(halfway.ends_with(
+        "\n  + resource \"t\" \"n\" {\n      + a = 1\n    }\n\nPlan: 1 to add, 0 to change, 0 to destroy.\n"
+    ));
+}
+
+#[test]
+fn colours_change_nothing_else() {
+    let change =
+        json!({"actions": ["update"], "before": {"a": 1, "b": "x", "c": 2}, "after": {"a": 2, "b": null, "c": 2}});
+    let changes = json!([{"address": "t.n", "mode": "managed", "type": "t", "name": "n", "change": change}]);
+    let plan = json!({"resource_changes": changes, "output_changes": {"o": {"actions": ["create"], "after": true}}});
+    let nothing = |_: &str, _: &str, _: &str| None;
+    let plain = plan_text(&plan, &nothing, &TextOptions::default());
+    let mut coloured = plan_text(&plan, &nothing, &TextOptions { colour: true, ..TextOptions::default() });
+    assert!(coloured.contains("      \u{1b}[33m~\u{1b}[0m a = 1 \u{1b}[33m->\u{1b}[0m 2\n"), "{coloured}");
+    for code in [0, 1, 31, 32, 33, 36, 90] {
+        coloured = coloured.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(coloured, plain);
+}

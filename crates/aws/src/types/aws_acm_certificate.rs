@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_sdk_acm::primitives::Blob;
+#[allow(deprecated)] // AWS ignores the preference by now; it is an argument all the same.
+use aws_sdk_acm::types::CertificateTransparencyLoggingPreference;
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, CertificateTransparencyLoggingPreference, DomainStatus,
-    DomainValidationOption, KeyAlgorithm, RenewalStatus, Tag, ValidationMethod,
+    CertificateDetail, CertificateOptions, DomainStatus, DomainValidationOption, KeyAlgorithm, RenewalStatus, Tag,
+    ValidationMethod,
 };
 use futures::stream::{self, StreamExt};
 use infra_catalog::OpContext;
@@ -70,13 +72,7 @@ impl ResourceType for Api {
             .await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id().to_string();
         if changed(prior, object, &["certificate_body", "certificate_chain", "private_key"]) {
             import(aws, object, cx, Some(&arn)).await?;
@@ -102,7 +98,13 @@ impl ResourceType for Api {
         let arn = object.id();
         let doing = format!("updating tags of ACM Certificate ({arn})");
         if let Some(tags) = sdk_tags(remove)? {
-            aws.acm().remove_tags_from_certificate().certificate_arn(arn).set_tags(Some(tags)).send().await.doing(&doing)?;
+            aws.acm()
+                .remove_tags_from_certificate()
+                .certificate_arn(arn)
+                .set_tags(Some(tags))
+                .send()
+                .await
+                .doing(&doing)?;
         }
         if let Some(tags) = sdk_tags(put)? {
             aws.acm().add_tags_to_certificate().certificate_arn(arn).set_tags(Some(tags)).send().await.doing(&doing)?;
@@ -118,12 +120,7 @@ impl ResourceType for Api {
     }
 }
 
-async fn request(
-    aws: &Aws,
-    object: &Object,
-    cx: &OpContext<'_>,
-    domain: &str,
-) -> Result<Option<String>, Failure> {
+async fn request(aws: &Aws, object: &Object, cx: &OpContext<'_>, domain: &str) -> Result<Option<String>, Failure> {
     let doing = format!("requesting ACM Certificate ({domain})");
     if object.str("certificate_authority_arn").is_empty() && object.str("validation_method").is_empty() {
         let why = "`certificate_authority_arn` or `validation_method` must be set when creating an ACM certificate";
@@ -151,12 +148,7 @@ async fn request(
 }
 
 /// Imports a certificate, anew or in place of the one with the ARN.
-async fn import(
-    aws: &Aws,
-    object: &Object,
-    cx: &OpContext<'_>,
-    arn: Option<&str>,
-) -> Result<Option<String>, Failure> {
+async fn import(aws: &Aws, object: &Object, cx: &OpContext<'_>, arn: Option<&str>) -> Result<Option<String>, Failure> {
     let blob = |name: &str| object.opt_str(name).map(|text| Blob::new(text.into_bytes()));
     let call = aws
         .acm()
@@ -181,7 +173,7 @@ async fn renew(aws: &Aws, arn: &str) -> Result<(), Failure> {
         .await
 }
 
-#[allow(deprecated)] // AWS ignores it by now; it is an argument all the same.
+#[allow(deprecated)] // As above.
 fn options(object: &Object) -> Option<CertificateOptions> {
     let preference = object.part("options")?.opt_str("certificate_transparency_logging_preference")?;
     let preference = CertificateTransparencyLoggingPreference::from(&*preference);

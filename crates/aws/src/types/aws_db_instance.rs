@@ -50,13 +50,7 @@ impl ResourceType for Api {
         create::create(aws, object, cx).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         modify::update(aws, prior, object, cx).await
     }
 

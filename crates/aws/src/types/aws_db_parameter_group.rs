@@ -70,13 +70,7 @@ impl ResourceType for Api {
         change(aws, object.id(), &[], &settings(object)).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         change(aws, object.id(), &settings(prior), &settings(object)).await
     }
 

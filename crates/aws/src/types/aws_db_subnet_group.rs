@@ -58,13 +58,7 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         if !changed(prior, object, &["description", "subnet_ids"]) {
             return Ok(());
         }

@@ -43,7 +43,8 @@ impl ResourceType for Api {
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let name = ids::name(object.str("name"), object.str("name_prefix"));
-        let call = aws.iam().create_policy().policy_name(&name).policy_document(policy::normalise(object.str("policy")));
+        let call =
+            aws.iam().create_policy().policy_name(&name).policy_document(policy::normalise(object.str("policy")));
         let call = call.description(object.str("description")).set_path(object.opt_str("path"));
         let call = call.set_tags(iam::sdk_tags(&cx.tags)?);
         let answer = call.send().await.doing(format!("creating IAM Policy ({name})"))?;
@@ -53,13 +54,7 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         if !changed(prior, object, &["policy"]) {
             return Ok(());
         }

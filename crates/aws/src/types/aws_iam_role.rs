@@ -71,13 +71,7 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let name = object.id().to_string();
         let doing = format!("updating IAM Role ({name})");
         if changed(prior, object, &["assume_role_policy"]) {

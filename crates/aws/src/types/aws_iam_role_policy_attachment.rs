@@ -40,7 +40,8 @@ impl ResourceType for Api {
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let (role, arn) = (object.str("role").to_string(), object.str("policy_arn").to_string());
         let doing = format!("attaching IAM Policy ({arn}) to IAM Role ({role})");
-        let call = || async { aws.iam().attach_role_policy().role_name(&role).policy_arn(&arn).send().await.doing(&doing) };
+        let call =
+            || async { aws.iam().attach_role_policy().role_name(&role).policy_arn(&arn).send().await.doing(&doing) };
         retry_on(PROPAGATION, BUSY, call).await?;
         object.set("id", crate::ids::unique(&format!("{role}-")));
         (cx.checkpoint)(object);
@@ -50,7 +51,8 @@ impl ResourceType for Api {
     async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let (role, arn) = (object.str("role"), object.str("policy_arn"));
         let doing = format!("detaching IAM Policy ({arn}) from IAM Role ({role})");
-        let call = || async { aws.iam().detach_role_policy().role_name(role).policy_arn(arn).send().await.doing(&doing) };
+        let call =
+            || async { aws.iam().detach_role_policy().role_name(role).policy_arn(arn).send().await.doing(&doing) };
         ignoring(retry_on(PROPAGATION, BUSY, call).await, GONE)
     }
 }

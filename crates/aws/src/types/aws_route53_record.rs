@@ -57,13 +57,7 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let changes = if changed(prior, object, &["type", "set_identifier"]) {
             vec![(ChangeAction::Delete, prior), (ChangeAction::Create, &*object)]
         } else {
@@ -80,7 +74,8 @@ impl ResourceType for Api {
         let key = key(object, &zone_name);
         let Some(record) = route53::record(aws.route53(), &key).await? else { return Ok(()) };
         let doing = format!("deleting Route 53 Record ({} {})", key.name, key.ty);
-        let change = Change::builder().action(ChangeAction::Delete).resource_record_set(record).build().doing(&doing)?;
+        let change =
+            Change::builder().action(ChangeAction::Delete).resource_record_set(record).build().doing(&doing)?;
         match send(aws, &zone, vec![change], "Deleted by Terraform", &doing).await {
             // The zone's own records cannot be deleted, and others are gone already.
             Err(failure) if failure.is(&["NoSuchHostedZone", "InvalidChangeBatch"]) => Ok(()),
@@ -202,9 +197,9 @@ fn record(object: &Object, zone_name: &str) -> Result<ResourceRecordSet, BuildEr
         record = record.geo_location(place.build());
     }
     if let Some(place) = object.part("geoproximity_routing_policy") {
-        let coordinates = place.part("coordinates").map(|c| {
-            Coordinates::builder().latitude(c.str("latitude")).longitude(c.str("longitude")).build()
-        });
+        let coordinates = place
+            .part("coordinates")
+            .map(|c| Coordinates::builder().latitude(c.str("latitude")).longitude(c.str("longitude")).build());
         let place = GeoProximityLocation::builder()
             .set_aws_region(place.opt_str("aws_region"))
             .set_local_zone_group(place.opt_str("local_zone_group"))

@@ -67,13 +67,7 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let (id, limit) = (object.id().to_string(), cx.timeouts.of("update"));
         if changed(prior, object, &["comment"]) {
             let call = aws.route53().update_hosted_zone_comment().id(&id).comment(object.str("comment"));

@@ -110,8 +110,8 @@ impl ResourceType for Api {
             // The value is only in the cloud, and a new version has to have one.
             Some(_) => present_value(aws, &name).await?,
             // Which of the two is not known before is what the other one was.
-            None if config.is_set("insecure_value") => config.str("insecure_value").to_string(),
-            None if config.is_set("value") => config.str("value").to_string(),
+            None if config.is_set("insecure_value") => object.str("insecure_value").to_string(),
+            None if config.is_set("value") => object.str("value").to_string(),
             None => value_of(object),
         };
         let tier = config.opt_str("tier").or_else(|| prior.opt_str("tier"));

@@ -1,7 +1,6 @@
 //! Checks of a configuration that hold for every type.
 
 use infra_provider::Problem;
-use infra_provider::plan::PluginKind;
 use infra_schema::Block;
 use infra_value::{Kind, Path, Value};
 
@@ -15,9 +14,6 @@ pub(super) fn resource(ty: &ResourceType, config: &Value) -> Vec<Problem> {
         problems.push(Problem::error("Invalid or unknown key", "").at(Path::attribute("id")));
     }
     computed_only(&ty.schema().block, config, &Path::root(), &mut problems);
-    if ty.rules.kind() == PluginKind::Sdk {
-        timeouts(config, &mut problems);
-    }
     ty.rules.validate(config, &mut problems);
     problems
 }
@@ -75,12 +71,15 @@ fn computed_only(block: &Block, config: &Value, path: &Path, problems: &mut Vec<
     }
 }
 
-fn timeouts(config: &Value, problems: &mut Vec<Problem>) {
-    for (name, value) in config.get("timeouts").and_then(Value::members).into_iter().flatten() {
-        if value.as_str().is_some_and(|text| parse_duration(text).is_none()) {
+/// What is wrong with a planned `timeouts` block. It is looked at only where the plan changes something.
+pub(super) fn timeouts(planned: &Value) -> Vec<Problem> {
+    let written = planned.get("timeouts").and_then(Value::members).into_iter().flatten();
+    let wrong = written.filter_map(|(name, value)| Some((name, value.as_str()?)));
+    wrong
+        .filter(|(_, text)| parse_duration(text).is_none())
+        .map(|(name, text)| {
             let detail = "A timeout is a number with a unit, such as 30s, 10m or 1h30m.";
-            let problem = Problem::error(format!("invalid duration for the {name} timeout"), detail);
-            problems.push(problem.at(Path::attribute("timeouts").attr(name.clone())));
-        }
-    }
+            Problem::error(format!("Error parsing {name:?} timeout: {text:?} is not a duration"), detail)
+        })
+        .collect()
 }

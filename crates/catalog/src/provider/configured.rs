@@ -36,6 +36,12 @@ impl Configured for ConfiguredAws {
         };
         let (prior, config, proposed) = (request.prior, request.config, request.proposed);
         let (value, requires_replace) = plan(ty.schema(), ty.rules, self.cloud.meta(), prior, config, proposed)?;
+        if value != *prior {
+            let problems = super::check::timeouts(&value);
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+        }
         let private = if value == *prior { request.private.clone() } else { private(ty, &value) };
         Ok(Planned { value, requires_replace, private, legacy: kind == PluginKind::Sdk })
     }

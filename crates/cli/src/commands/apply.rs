@@ -23,7 +23,7 @@ use crate::{Exit, output, planfile};
 pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
     args.planning.destroy |= destroy;
     if args.screen.json {
-        machine::version();
+        machine::print(&infra_view::json::events::version());
     }
     match &args.plan {
         Some(path) if path.is_dir() => {
@@ -328,9 +328,9 @@ fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool,
     }
     let destroyed = saved.plan.mode == PlanMode::Destroy;
     if json {
-        machine::summary(counts, if destroyed { "destroy" } else { "apply" });
+        machine::summary(counts, destroyed);
         if !destroyed {
-            machine::outputs(&state);
+            infra_view::json::events::applied_outputs(&state.outputs).iter().for_each(machine::print);
         }
         return Exit(0);
     }
@@ -344,7 +344,7 @@ fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool,
     }
     if !state.outputs.is_empty() && !destroyed {
         output::line("\nOutputs:\n");
-        output::raw(&super::output::text_of_all(&state));
+        output::raw(&infra_view::text::outputs_text(&state.outputs));
     }
     Exit(0)
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Init) -> Exit {
         let mut problems = problems;
         infra_lang::config::name_blocks(&mut problems, &session.sources);
         for problem in problems.iter() {
-            output::line(&crate::machine::diagnostic_line(problem, &session.sources).to_string());
+            crate::machine::print(&infra_view::json::events::diagnostic(problem, &session.sources));
         }
         return Exit(u8::from(failed));
     }

@@ -1,6 +1,5 @@
 //! `infra output`: the outputs that the state holds.
 
-use infra_lang::eval::render_console;
 use infra_state::{GoJson, OutputValue, State, to_go_json};
 use infra_value::{Kind, type_to_json};
 use serde_json::{Map, Value as Json, json};
@@ -48,7 +47,7 @@ fn all(args: &Output, state: &State) -> Exit {
         );
         return Exit(0);
     }
-    output::raw(&text_of_all(state));
+    output::raw(&infra_view::text::outputs_text(&state.outputs));
     Exit(0)
 }
 
@@ -69,7 +68,7 @@ fn one(args: &Output, state: &State, name: &str) -> Exit {
             let json = infra_view::json::known_json(&found.value).unwrap_or(Json::Null);
             output::line(&to_go_json(&json, GoJson::Compact));
         }
-        false => output::line(&render_console(&found.value)),
+        false => output::line(&infra_view::text::output_text(&found.value)),
     }
     Exit(0)
 }
@@ -89,13 +88,4 @@ fn raw(name: &str, found: &OutputValue) -> Exit {
     };
     output::raw(&text);
     Exit(0)
-}
-
-/// Every output, one after the other; sensitive ones are not shown.
-pub(crate) fn text_of_all(state: &State) -> String {
-    let text = |(name, o): (&std::sync::Arc<str>, &OutputValue)| match o.sensitive {
-        true => format!("{name} = <sensitive>\n"),
-        false => format!("{name} = {}\n", render_console(&o.value)),
-    };
-    state.outputs.iter().map(text).collect()
 }

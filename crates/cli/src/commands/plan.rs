@@ -5,6 +5,7 @@ use infra_engine::saved::SavedPlan;
 use super::planning::{self, Planned};
 use crate::args::Plan;
 use crate::machine::{self, JsonLines};
+use crate::session::Session;
 use crate::ui::Lines;
 use crate::{Exit, output, planfile};
 
@@ -25,7 +26,7 @@ pub(crate) fn run(args: Plan) -> Exit {
     }
     let made = match args.screen.json {
         true => {
-            machine::version();
+            machine::print(&infra_view::json::events::version());
             planning::make(&args.variables, &args.screen, &args.locking, &options, "OperationTypePlan", &JsonLines)
         }
         false => {
@@ -70,6 +71,7 @@ pub(crate) fn run(args: Plan) -> Exit {
     }
 }
 
+/// Writes the plan without the values of ephemeral variables: they are given again to the apply.
 fn write_plan(path: &std::path::Path, session: &Session, saved: &SavedPlan) -> Result<(), infra_diag::Diagnostic> {
     let mut kept = saved.clone();
     for (name, _) in session.config.root.variables.iter().filter(|(_, variable)| variable.ephemeral) {

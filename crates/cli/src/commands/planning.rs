@@ -78,15 +78,19 @@ pub(crate) fn make(
     operation: &str,
     ui: &dyn Ui,
 ) -> Result<Box<Planned>, Box<Refused>> {
-    let (mut session, mut problems) = Session::load(screen.no_color);
+    let (mut session, mut problems) = Session::read(screen.no_color);
     macro_rules! refuse {
         () => {
             return Err(Box::new(Refused { session, problems }))
         };
     }
+    if options.mode != PlanMode::Destroy {
+        problems.extend(session.empty());
+    }
     if problems.has_errors() {
         refuse!();
     }
+    problems.extend(session.backend_problem.take());
     problems.extend(session.validate());
     if problems.has_errors() {
         refuse!();

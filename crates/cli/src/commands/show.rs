@@ -40,8 +40,8 @@ fn show_plan(args: &Show, path: &Path) -> Exit {
 }
 
 fn plan_json(plan: &Plan, config: &Config, registry: &Registry) -> serde_json::Value {
-    let _ = config;
-    infra_view::json::plan_json(plan, registry, None)
+    let configuration = infra_view::json::configuration_json(config, registry);
+    infra_view::json::plan_json(plan, registry, Some(configuration))
 }
 
 /// A plan as people read it.
@@ -75,10 +75,13 @@ fn show_state(args: &Show, path: Option<&Path>) -> Exit {
         output::line(&to_go_json(&infra_view::json::state_json(&state, &registry()), GoJson::Compact));
         return Exit(0);
     }
-    if state.is_empty() {
-        output::line("The state is empty: nothing has been applied yet.");
-        return Exit(0);
-    }
-    output::raw(&super::state::text_of_all(&state));
+    let registry = registry();
+    let json = infra_view::json::state_json(&state, &registry);
+    let options = TextOptions {
+        colour: output::use_colour(args.screen.no_color),
+        columns: output::columns(),
+        ..TextOptions::default()
+    };
+    output::raw(&infra_view::text::state_text(&json, &schemas_of(&registry), &options));
     Exit(0)
 }

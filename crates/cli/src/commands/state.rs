@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use infra_address::{ResourceInstance, ResourceMode, Target, parse_target};
 use infra_diag::Diagnostic;
 use infra_state::{State, TERRAFORM_VERSION};
+use infra_view::text::{TextOptions, schemas_of};
 
 use crate::args::{self, Locking};
 use crate::session::{Session, registry};
@@ -99,59 +100,20 @@ fn show(given: Option<PathBuf>, address: &str) -> Result<(), Diagnostic> {
             format!("The state has nothing at {wanted}. See what it has: infra state list"),
         ));
     };
-    if let Some(object) = &slot.current {
-        output::raw(&text_of(&address, object, &state));
+    let mut only = State::new();
+    let provider = state.resources.get(&(address.module.clone(), address.resource.clone())).map(|r| r.provider.clone());
+    if let (Some(object), Some(provider)) = (&slot.current, provider) {
+        only.set_current(&address, &provider, Some(object.clone()));
     }
-    Ok(())
-}
-
-/// One object as a block.
-fn text_of(address: &ResourceInstance, object: &infra_state::Instance, state: &State) -> String {
     let registry = registry();
-    let source = state
-        .resources
-        .get(&(address.module.clone(), address.resource.clone()))
-        .map(|r| r.provider.source.clone())
-        .unwrap_or_else(|| infra_address::ProviderSource::parse(address.resource.implied_provider()));
-    let schema = registry.schema(&source, address.resource.mode, &address.resource.ty);
-    let json = serde_json::Value::Object(object.attributes.clone());
-    let value = match schema {
-        Some(schema) => infra_value::value_from_json(&json, &schema.block.ty()),
-        None => infra_value::value_from_json_implied(&json),
-    };
-    let word = if address.resource.mode == ResourceMode::Data { "data" } else { "resource" };
-    let tainted = if object.tainted { " (tainted)" } else { "" };
-    let mut out = format!("# {address}:{tainted}\n{word} \"{}\" \"{}\" {{\n", address.resource.ty, address.resource.name);
-    let Ok(value) = value else { return out };
-    let sensitive = |name: &str| {
-        let schema_says = schema.and_then(|s| s.block.attributes.get(name)).is_some_and(|a| a.sensitive);
-        schema_says || object.sensitive.iter().any(|p| p.to_string().split(['.', '[']).next() == Some(name))
-    };
-    for (name, value) in value.members().into_iter().flatten().filter(|(_, v)| !v.is_null() && !v.is_empty()) {
-        let shown = match sensitive(name) {
-            true => "(sensitive value)".to_string(),
-            false => infra_lang::eval::render_console(value).replace('\n', "\n    "),
-        };
-        out.push_str(&format!("    {name} = {shown}\n"));
+    let json = infra_view::json::state_json(&only, &registry);
+    let options = TextOptions { colour: output::use_colour(false), columns: output::columns(), ..TextOptions::default() };
+    let mut module = &json["values"]["root_module"];
+    while let Some(child) = module["child_modules"].get(0) {
+        module = child;
     }
-    out.push_str("}\n");
-    out
-}
-
-/// Every object and every output of a state.
-pub(crate) fn text_of_all(state: &State) -> String {
-    let mut out = String::new();
-    for (address, _, slot) in state.instances() {
-        for (_, object) in slot.objects() {
-            out.push_str(&text_of(&address, object, state));
-            out.push('\n');
-        }
-    }
-    if !state.outputs.is_empty() {
-        out.push_str("\nOutputs:\n\n");
-        out.push_str(&super::output::text_of_all(state));
-    }
-    out
+    output::raw(&infra_view::text::resource_text(&module["resources"][0], &schemas_of(&registry), &options));
+    Ok(())
 }
 
 fn mv(locking: &Locking, dry_run: bool, from: &str, to: &str) -> Result<(), Diagnostic> {

@@ -6,14 +6,14 @@ use crate::output;
 use crate::session::Session;
 
 pub(crate) fn run(args: &Validate) -> Exit {
-    let (session, mut problems) = Session::load(args.screen.no_color);
+    let (session, mut problems) = Session::read(args.screen.no_color);
     if !problems.has_errors() {
         problems.extend(session.validate());
     }
     let failed = problems.has_errors();
     if args.screen.json {
         infra_lang::config::name_blocks(&mut problems, &session.sources);
-        output::line(&format!("{:#}", crate::machine::validate_json(&problems, &session.sources)));
+        output::line(&format!("{:#}", infra_view::json::events::validate_json(&problems, &session.sources)));
         return Exit(u8::from(failed));
     }
     let any = !problems.is_empty();

@@ -62,7 +62,7 @@ fn the_minimal_example_comes_and_goes() {
 #[test]
 fn the_three_tier_example_comes_and_goes() {
     let Some(cloud) = Cloud::shared() else { return };
-    from_nothing_to_nothing(&Folder::copy_of("examples/three-tier").on(&cloud), 40);
+    from_nothing_to_nothing(&Folder::copy_of("examples/three-tier").on(&cloud), 41);
 }
 
 #[test]
@@ -113,6 +113,9 @@ fn a_password_given_write_only_is_in_no_file() {
     let folder = environment(&cloud, "staging").env("TF_VAR_project", "secretive");
     let planned = folder.infra(["plan", "-input=false", "-out=first.plan"]).status(0);
     assert!(!planned.stdout.contains(PASSWORD));
+    let folder = folder.without("TF_VAR_database_password");
+    folder.infra(["apply", "-input=false", "first.plan"]).fails(&["No value for required variable", "database_password"]);
+    let folder = folder.env("TF_VAR_database_password", PASSWORD);
     let applied = folder.infra(["apply", "-input=false", "first.plan"]).status(0);
     assert!(!applied.stdout.contains(PASSWORD));
 

@@ -94,7 +94,9 @@ impl Applier<'_> {
                 continue;
             }
             let Ok(value) = self.world.output(&root, name) else { continue };
-            let (value, _) = value.unmark_deep();
+            // What was known when the plan was made is what was approved, and stays.
+            let planned = self.plan.outputs.get(name).map(|o| &o.after).filter(|v| v.is_wholly_known());
+            let (value, _) = planned.unwrap_or(&value).unmark_deep();
             // What never became known is kept as a null of its type.
             let kept = !value.is_null();
             let value = crate::codec::without_unknown(&value);

@@ -149,12 +149,18 @@ impl Applier<'_> {
             let value = marked(job.schema, &job.config_marks, &planned.0);
             let tainted = object.as_ref().is_some_and(|o| o.tainted);
             let encoded = encode(job.schema, change, &value, &private, tainted);
-            // Only marks differ: the provider has nothing to do.
             let (action, id) = (Action::Update, id_of(&planned.0));
-            self.ui.event(Event::ApplyStart { address, deposed: None, action, id });
+            // Only marks differ: the provider has nothing to do. Or what was not known has become what it was before:
+            // then there is no update at all.
+            let marks_only = wanted.is_wholly_known();
+            if marks_only {
+                self.ui.event(Event::ApplyStart { address, deposed: None, action, id });
+            }
             self.book.write(|state| state.set_current(address, &change.provider, Some(encoded)));
-            self.ui.event(Event::ApplyDone { address, deposed: None, action, id, elapsed: Default::default() });
-            self.counts.borrow_mut().change += 1;
+            if marks_only {
+                self.ui.event(Event::ApplyDone { address, deposed: None, action, id, elapsed: Default::default() });
+                self.counts.borrow_mut().change += 1;
+            }
             return Some(value);
         }
         if change.action == Action::CreateThenDelete {

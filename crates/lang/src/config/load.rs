@@ -26,7 +26,8 @@ pub struct LoadOptions {
 /// Reads the configuration in a folder, with all modules that it calls, and checks what can be checked without
 /// evaluating anything: [`read`], and [`check`] if that found no error.
 ///
-/// The configuration is whole as far as there is no error among the diagnostics.
+/// The configuration is whole as far as there is no error among the diagnostics. A folder without files is an empty
+/// configuration: only some commands have no use for one.
 pub fn load(root_dir: &Path, options: &LoadOptions) -> (Config, Sources, Diagnostics) {
     let (config, sources, mut diagnostics) = read(root_dir, options);
     if !diagnostics.has_errors() {
@@ -92,13 +93,6 @@ impl Loader<'_> {
                 Vec::new()
             }
         };
-        if files.is_empty() && path.is_root() && !self.diagnostics.has_errors() {
-            self.diagnostics.push(Diagnostic::error(
-                "No configuration files",
-                "The folder holds no configuration (no *.tf or *.tf.json file). Run this where the configuration is, \
-                 or name its folder with -chdir.",
-            ));
-        }
         let (overriding, primary): (Vec<String>, Vec<String>) =
             files.into_iter().partition(|name| is_override_file(name));
         let mut blocks = Vec::new();

@@ -201,6 +201,10 @@ impl Decoder<'_> {
             block: schema.ty.element().map(schema_of_object).unwrap_or_default(),
         };
         let value = self.nested(name, &nested, content, inside);
+        if value.is_empty() && value.marks().is_empty() {
+            // Dynamic blocks that come to nothing leave the attribute unset.
+            return Value::null(schema.ty.clone());
+        }
         convert(&value, &schema.ty).unwrap_or_else(|_| Value::unknown(schema.ty.without_optional()))
     }
 

@@ -73,7 +73,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         returns: gives_bool,
         body: |args, _, _| match &args[0].kind() {
             Kind::String(s) => Ok(Value::bool(s.contains(text(&args[1])))),
-            _ if known_prefix(&args[0]).contains(text(&args[1])) => Ok(Value::bool(true)),
             _ => Ok(Value::unknown(Type::Bool)),
         },
     },

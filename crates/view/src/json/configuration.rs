@@ -77,10 +77,8 @@ fn provider_configs(config: &Config, registry: &Registry) -> Map<String, Json> {
             let key = provider_key(config, &provider);
             let name = key.rsplit(':').next().unwrap_or(&key);
             let name = name.split('.').next().unwrap_or(name);
-            if !all.contains_key(&key) {
-                let described = describe(owner, name, provider.alias.as_deref()).1;
-                all.insert(key, Json::Object(described));
-            }
+            let described = || Json::Object(describe(owner, name, provider.alias.as_deref()).1);
+            all.entry(key.clone()).or_insert_with(described);
         }
     }
     all.into_iter().collect()
@@ -203,7 +201,10 @@ fn resource(config: &Config, module: &Module, resource: &Resource, registry: &Re
             let mut json = Map::new();
             json.insert("type".into(), json!(*p.ty));
             let arguments = p.body.just_attributes().0;
-            insert_expressions(&mut json, arguments.iter().map(|a| (a.name.to_string(), expression(&a.expr))).collect());
+            insert_expressions(
+                &mut json,
+                arguments.iter().map(|a| (a.name.to_string(), expression(&a.expr))).collect(),
+            );
             Json::Object(json)
         };
         json.insert("provisioners".into(), resource.provisioners.iter().map(provisioner).collect());
@@ -237,10 +238,10 @@ fn expressions(body: &Body, schema: &Block) -> BTreeMap<String, Json> {
         schema.attributes.keys().map(|name| AttributeSchema { name, required: false }).collect();
     let as_blocks = schema.attributes.iter().filter(|(_, a)| a.allows_blocks());
     let label: &[&str] = &["key"];
-    let nested = schema.blocks.iter().map(|(name, b)| BlockSchema {
-        ty: name,
-        labels: if b.nesting == Nesting::Map { label } else { &[] },
-    });
+    let nested = schema
+        .blocks
+        .iter()
+        .map(|(name, b)| BlockSchema { ty: name, labels: if b.nesting == Nesting::Map { label } else { &[] } });
     let blocks: Vec<BlockSchema<'_>> =
         nested.chain(as_blocks.map(|(name, _)| BlockSchema { ty: name, labels: &[] })).collect();
     let (content, _, _) = body.partial_content(&BodySchema { attributes: &attributes, blocks: &blocks });
@@ -281,8 +282,7 @@ fn blocks_as_attribute(written: &[&Body], attribute: &Attribute) -> Json {
         _ => Vec::new(),
     });
     for body in written {
-        let mut object: Map<String, Json> =
-            names.iter().flatten().map(|name| (name.to_string(), Json::Null)).collect();
+        let mut object: Map<String, Json> = names.iter().flatten().map(|name| (name.to_string(), Json::Null)).collect();
         for argument in body.just_attributes().0 {
             match constant_value(&argument.expr) {
                 Some(value) => drop(object.insert(argument.name.to_string(), known_json(&value).unwrap_or(Json::Null))),

@@ -27,9 +27,8 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
         top.insert("variables".into(), Json::Object(variables));
     }
     top.insert("planned_values".into(), planned_values(plan, registry));
-    let listed = |changes: &[ResourceChange]| {
-        Json::Array(changes.iter().map(|change| change_json(change, registry)).collect())
-    };
+    let listed =
+        |changes: &[ResourceChange]| Json::Array(changes.iter().map(|change| change_json(change, registry)).collect());
     if !plan.drift.is_empty() {
         top.insert("resource_drift".into(), listed(&plan.drift));
     }
@@ -47,9 +46,7 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
         top.insert("configuration".into(), configuration);
     }
     if !plan.relevant_attributes.is_empty() {
-        let relevant = |(resource, path): &(String, infra_value::Path)| {
-            json!({"resource": resource, "attribute": path_json(path)})
-        };
+        let relevant = |(resource, path): &(String, infra_value::Path)| json!({"resource": resource, "attribute": path_json(path)});
         top.insert("relevant_attributes".into(), plan.relevant_attributes.iter().map(relevant).collect());
     }
     if let Some(checks) = checks_json(&plan.checks) {
@@ -165,7 +162,8 @@ fn planned_values(plan: &Plan, registry: &Registry) -> Json {
             path = parent;
         }
         let mut json = identity(&change.address, &change.provider.source);
-        let schema = registry.schema(&change.provider.source, change.address.resource.mode, &change.address.resource.ty);
+        let schema =
+            registry.schema(&change.provider.source, change.address.resource.mode, &change.address.resource.ty);
         json.insert("schema_version".into(), json!(schema.map_or(0, |s| s.version)));
         if change.action != Action::Forget {
             json.insert("values".into(), known_json(&change.after).unwrap_or(Json::Null));

@@ -50,7 +50,7 @@ fn values(state: &State, registry: &Registry) -> Json {
     modules.insert(ModuleInstance::root(), Vec::new());
     let mut order: Vec<_> = state.resources.iter().collect();
     let rank = |r: &Resource| (r.mode == ResourceMode::Managed, r.ty.clone(), r.name.clone());
-    order.sort_by(|a, b| rank(&a.0.1).cmp(&rank(&b.0.1)));
+    order.sort_by_key(|entry| rank(&entry.0.1));
     for ((module, resource), instances) in order {
         let mut path = module.clone();
         loop {
@@ -201,8 +201,7 @@ pub(super) fn checks_json(checks: &[CheckResult]) -> Option<Json> {
                 .iter()
                 .flatten()
                 .map(|(address, object)| {
-                    let problems: Vec<Json> =
-                        object.failure_messages.iter().map(|m| json!({"message": m})).collect();
+                    let problems: Vec<Json> = object.failure_messages.iter().map(|m| json!({"message": m})).collect();
                     let mut json = Map::new();
                     json.insert("address".into(), Json::Object(instance_address(&check.config_address, address)));
                     json.insert("status".into(), json!(object.status.name()));

@@ -38,7 +38,9 @@ fn shape(value: &Value, is: &dyn Fn(&Value) -> bool) -> Json {
         return Json::Bool(true);
     }
     match value.kind() {
-        Kind::List(_, es) | Kind::Set(_, es) | Kind::Tuple(es) => Json::Array(es.iter().map(|e| shape(e, is)).collect()),
+        Kind::List(_, es) | Kind::Set(_, es) | Kind::Tuple(es) => {
+            Json::Array(es.iter().map(|e| shape(e, is)).collect())
+        }
         Kind::Map(_, ms) | Kind::Object(ms) => {
             let mut members = Map::new();
             for (name, v) in ms.iter() {

@@ -18,7 +18,8 @@ pub(super) fn block(block: &Block<'_>, diff: &Diff<'_>, level: usize, style: Sty
         let mut shown = String::new();
         if let Some(sign) = group.unknown {
             let replacement = style.replacement(group.replace);
-            shown += &format!("{}{} (known after apply){replacement}\n", style.start(level + 1, sign), attribute_name(name));
+            shown +=
+                &format!("{}{} (known after apply){replacement}\n", style.start(level + 1, sign), attribute_name(name));
         }
         for (label, nested) in &group.blocks {
             if nested.sign == Sign::Same && !style.show_unchanged && !became_sensitive(group) {

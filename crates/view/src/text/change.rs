@@ -121,8 +121,8 @@ impl<'j> Change<'j> {
             unknown: get(self.unknown),
             before_sensitive: get(self.before_sensitive),
             after_sensitive: get(self.after_sensitive),
-            replace: self.replace.into_member(name),
-            relevant: self.relevant.into_member(name),
+            replace: self.replace.in_member(name),
+            relevant: self.relevant.in_member(name),
             empty_is_null: self.empty_is_null,
         }
     }
@@ -152,7 +152,7 @@ impl<'j> Change<'j> {
             unknown: get(self.unknown, after),
             before_sensitive: get(self.before_sensitive, before),
             after_sensitive: get(self.after_sensitive, after),
-            replace: self.replace.into_element(before),
+            replace: self.replace.in_element(before),
             relevant: Paths::everything(),
             empty_is_null: self.empty_is_null,
         }

@@ -1,5 +1,6 @@
 //! The note about what changed outside of the configuration.
 
+use infra_diag::wrap;
 use infra_engine::plan::PlanMode;
 use serde_json::Value as Json;
 
@@ -7,7 +8,7 @@ use super::diff::{Diff, Sign};
 use super::paths::Paths;
 use super::pen::Pen;
 use super::resource::{Entry, compare, resource};
-use super::{SchemaOf, TextOptions, wrap};
+use super::{SchemaOf, TextOptions};
 
 /// Objects that changed, as far as that matters for the plan. In a refresh-only plan, all of it matters.
 pub(super) fn relevant_drift<'j, 's: 'j>(

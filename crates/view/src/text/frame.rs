@@ -1,5 +1,6 @@
 //! The text of a plan as a whole: what stands around the objects.
 
+use infra_diag::wrap;
 use infra_engine::plan::PlanMode;
 use serde_json::Value as Json;
 
@@ -9,7 +10,7 @@ use super::outputs::outputs;
 use super::paths::Paths;
 use super::pen::{Ink, Pen};
 use super::resource::{Action, Entry, LEGEND, compare, resource};
-use super::{SchemaOf, TextOptions, wrap};
+use super::{SchemaOf, TextOptions};
 
 /// The text of a plan, from its published JSON: everything between the progress lines and the closing advice. It begins
 /// with the empty line that sets it off from what was printed before.

@@ -16,7 +16,6 @@ mod resource;
 mod state;
 mod text_value;
 mod values;
-mod wrap;
 
 use infra_address::{ProviderSource, ResourceMode};
 use infra_engine::Registry;
@@ -26,7 +25,6 @@ use infra_schema::Schema;
 pub use frame::{plan_advice, plan_text};
 pub use state::{resource_text, state_text};
 pub use values::{output_text, outputs_text};
-pub use wrap::wrap;
 
 /// The schema of a resource type: provider source, mode (`managed`, `data`) and type as the published JSON names them.
 pub type SchemaOf<'f, 's> = &'f dyn Fn(&str, &str, &str) -> Option<&'s Schema>;

@@ -47,11 +47,11 @@ impl<'j> Paths<'j> {
         Paths { open: self.open.iter().filter_map(next).collect(), ..*self }
     }
     /// What is left of them in a member.
-    pub(super) fn into_member(&self, name: &str) -> Paths<'j> {
+    pub(super) fn in_member(&self, name: &str) -> Paths<'j> {
         self.step(|step| step.as_str() == Some(name))
     }
     /// What is left of them in an element.
-    pub(super) fn into_element(&self, index: usize) -> Paths<'j> {
+    pub(super) fn in_element(&self, index: usize) -> Paths<'j> {
         self.step(|step| match step {
             Json::String(text) => text.parse() == Ok(index),
             other => other.as_u64() == Some(index as u64),

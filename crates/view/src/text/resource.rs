@@ -185,7 +185,9 @@ fn comment(entry: Entry<'_>, drift: bool, pen: Pen) -> String {
             let address = bold(&format!(" # {address}"));
             match deposed {
                 Some(_) => {
-                    format!("{address} will be removed from Terraform state, but will not be destroyed\n # {left_over}\n")
+                    format!(
+                        "{address} will be removed from Terraform state, but will not be destroyed\n # {left_over}\n"
+                    )
                 }
                 None => format!(
                     "{address} will no longer be managed by Terraform, but will not be destroyed\n \

@@ -27,12 +27,7 @@ impl Deadline {
     }
 }
 
-pub(super) async fn update(
-    aws: &Aws,
-    prior: &Object,
-    object: &mut Object,
-    cx: &OpContext<'_>,
-) -> Result<(), Failure> {
+pub(super) async fn update(aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
     let deadline = Deadline(Instant::now() + cx.timeouts.of("update"));
     let identifier = prior.str("identifier").to_string();
     prepare(aws, prior, object, &identifier, &deadline).await?;

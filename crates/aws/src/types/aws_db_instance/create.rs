@@ -26,11 +26,7 @@ impl Later {
         Later { call, needed: false, restart: false }
     }
 
-    fn set(
-        &mut self,
-        needed: bool,
-        set: impl FnOnce(ModifyDBInstanceFluentBuilder) -> ModifyDBInstanceFluentBuilder,
-    ) {
+    fn set(&mut self, needed: bool, set: impl FnOnce(ModifyDBInstanceFluentBuilder) -> ModifyDBInstanceFluentBuilder) {
         if needed {
             self.call = set(self.call.clone());
             self.needed = true;
@@ -238,9 +234,7 @@ async fn replica(
     let send = |group: Option<String>| {
         let call = call.clone().set_db_parameter_group_name(group);
         let doing = &doing;
-        async move {
-            retry(PROPAGATION, role_not_known, || async { call.clone().send().await.doing(doing) }).await
-        }
+        async move { retry(PROPAGATION, role_not_known, || async { call.clone().send().await.doing(doing) }).await }
     };
     let answer = match send(group.clone()).await {
         Err(failure) if group.is_some() && without_group(&failure) => send(None).await?,
@@ -264,13 +258,13 @@ async fn replica(
     let group = text(object.opt_str("parameter_group_name"), has);
     later.restart = group.is_some();
     later.set(group.is_some(), |call| call.set_db_parameter_group_name(group));
-    later.set(object.is_set("replica_mode"), |call| {
-        given!(call, object; set_replica_mode: replica_mode "replica_mode")
-    });
+    later
+        .set(object.is_set("replica_mode"), |call| given!(call, object; set_replica_mode: replica_mode "replica_mode"));
     later.set_password(object, password(object, cx));
-    later.call = later.call.clone().set_allow_major_version_upgrade(
-        object.opt_bool("allow_major_version_upgrade").filter(|allowed| *allowed),
-    );
+    later.call = later
+        .call
+        .clone()
+        .set_allow_major_version_upgrade(object.opt_bool("allow_major_version_upgrade").filter(|allowed| *allowed));
     Ok(Some(made))
 }
 
@@ -281,12 +275,7 @@ fn without_group(failure: &Failure) -> bool {
             .contains("A parameter group can't be specified during Read Replica creation for the following DB engine")
 }
 
-async fn from_s3(
-    aws: &Aws,
-    object: &Object,
-    cx: &OpContext<'_>,
-    name: &str,
-) -> Result<Option<DbInstance>, Failure> {
+async fn from_s3(aws: &Aws, object: &Object, cx: &OpContext<'_>, name: &str) -> Result<Option<DbInstance>, Failure> {
     complete(object, name)?;
     let call = performance!(common!(aws.rds().restore_db_instance_from_s3(), object, cx), object);
     let call = given!(call, object;
@@ -397,9 +386,7 @@ async fn from_snapshot(
     };
     let unmirrored = |failure: &Failure| {
         failure.is(&["InvalidParameterValue"])
-            && failure
-                .message
-                .contains("Mirroring cannot be applied to instances with backup retention set to zero")
+            && failure.message.contains("Mirroring cannot be applied to instances with backup retention set to zero")
     };
     match send(call.clone()).await {
         Err(failure) if unmirrored(&failure) => {
@@ -436,9 +423,10 @@ async fn from_point_in_time(
     let doing = format!("creating RDS DB Instance (restore to point in time) ({name})");
     if let Some(from) = object.part("restore_to_point_in_time") {
         let time = match from.opt_str("restore_time") {
-            Some(text) => Some(DateTime::from_str(&text, Format::DateTimeWithOffset).map_err(|_| {
-                Failure::new(&doing, format!("{text} is not a time such as 2026-01-02T03:04:05Z"))
-            })?),
+            Some(text) => Some(
+                DateTime::from_str(&text, Format::DateTimeWithOffset)
+                    .map_err(|_| Failure::new(&doing, format!("{text} is not a time such as 2026-01-02T03:04:05Z")))?,
+            ),
             None => None,
         };
         call = given!(call, from;

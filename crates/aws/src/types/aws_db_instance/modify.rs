@@ -24,12 +24,7 @@ const OWN: [&str; 7] = [
     "tags_all",
 ];
 
-pub(super) async fn update(
-    aws: &Aws,
-    prior: &Object,
-    object: &mut Object,
-    cx: &OpContext<'_>,
-) -> Result<(), Failure> {
+pub(super) async fn update(aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
     let (id, limit) = (object.id().to_string(), cx.timeouts.of("update"));
     let identifier = prior.str("identifier").to_string();
     if changed(prior, object, &["replicate_source_db"]) {
@@ -167,11 +162,7 @@ pub(super) fn arguments(
     domain(insights(call, prior, object), prior, object)
 }
 
-fn storage(
-    mut call: ModifyDBInstanceFluentBuilder,
-    prior: &Object,
-    object: &Object,
-) -> ModifyDBInstanceFluentBuilder {
+fn storage(mut call: ModifyDBInstanceFluentBuilder, prior: &Object, object: &Object) -> ModifyDBInstanceFluentBuilder {
     let differs = |names: &[&str]| changed(prior, object, names);
     let (size, iops) = (object.i32("allocated_storage"), object.i32("iops"));
     let below = object.str("storage_type") == "gp3" && below_threshold(object.str("engine"), size);
@@ -207,11 +198,7 @@ fn below_threshold(engine: &str, size: i32) -> bool {
     }
 }
 
-fn insights(
-    mut call: ModifyDBInstanceFluentBuilder,
-    prior: &Object,
-    object: &Object,
-) -> ModifyDBInstanceFluentBuilder {
+fn insights(mut call: ModifyDBInstanceFluentBuilder, prior: &Object, object: &Object) -> ModifyDBInstanceFluentBuilder {
     if changed(prior, object, &["database_insights_mode"]) {
         call = given!(call, object;
             set_database_insights_mode: insights "database_insights_mode",

@@ -51,6 +51,12 @@ impl Folder {
         self
     }
 
+    /// Without an environment variable that it had.
+    pub fn without(mut self, name: &str) -> Folder {
+        self.environment.retain(|(given, _)| given != name);
+        self
+    }
+
     /// The path of a file in it.
     pub fn path(&self, file: &str) -> PathBuf {
         self.inside.join(file)
