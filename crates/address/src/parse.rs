@@ -223,7 +223,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "aws_vpc", "aws_vpc.", "aws_vpc.main[", "aws_vpc.main[x]", "module", "module.", "a.b.c", "a.b[\"x"] {
+        for text in
+            ["", "aws_vpc", "aws_vpc.", "aws_vpc.main[", "aws_vpc.main[x]", "module", "module.", "a.b.c", "a.b[\"x"]
+        {
             assert!(parse_target(text).is_err(), "{text}");
         }
     }

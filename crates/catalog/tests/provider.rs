@@ -44,7 +44,6 @@ impl Echo {
         self.seen.lock().expect("no panic").push(entry);
     }
 
-    #[allow(clippy::result_large_err)] // The trait's own type.
     fn failure(&self, object: Object) -> Result<Object, HalfDone> {
         let failure = Failure::new("creating", "it may not be");
         match self.fails {

@@ -465,7 +465,8 @@ fn takes_value(option: &str) -> bool {
     option.starts_with('-')
         && matches!(
             name,
-            "var" | "var-file"
+            "var"
+                | "var-file"
                 | "target"
                 | "replace"
                 | "out"

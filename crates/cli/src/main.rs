@@ -2,14 +2,17 @@
 
 mod args;
 mod commands;
+mod interrupts;
 mod machine;
 mod output;
 mod planfile;
 mod session;
 mod store;
 mod ui;
+mod underway;
 mod variables;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -41,10 +44,13 @@ fn main() -> ExitCode {
 fn start_logging() {
     let Ok(level) = std::env::var("INFRA_LOG") else { return };
     let filter = match level.as_str() {
-        "error" | "warn" | "info" | "debug" | "trace" => format!("infra_aws={level},infra_engine={level},infra={level}"),
+        "error" | "warn" | "info" | "debug" | "trace" => {
+            format!("infra_aws={level},infra_engine={level},infra={level}")
+        }
         other => other.to_string(),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || !std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(!plain);
     match std::env::var("INFRA_LOG_FORMAT").as_deref() {
         Ok("json") => builder.json().init(),
         _ => builder.init(),

@@ -44,6 +44,7 @@ pub(crate) fn diagnostics(problems: &Diagnostics, sources: &Sources, colour: boo
 
 /// How wide the terminal is; 78 where there is none.
 pub(crate) fn columns() -> usize {
-    let known = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
-    known.unwrap_or(78)
+    let told = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|c| *c > 0);
+    let seen = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    told.or_else(seen).unwrap_or(78)
 }

@@ -8,21 +8,44 @@ use std::path::Path;
 use infra_diag::Diagnostic;
 use infra_engine::saved::{SavedPlan, SavedPlanError};
 use infra_state::State;
+use infra_value::{Kind, Value};
 
 /// Writes a plan.
 pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Diagnostic> {
+    if let Some((name, _)) = plan.plan.outputs.iter().find(|(_, output)| is_infinite_within(&output.after)) {
+        return Err(Diagnostic::error(
+            "Failed to write plan file",
+            format!(
+                "The output {name:?} holds an infinite number, as from a division by zero, and no state can hold one."
+            ),
+        ));
+    }
     let mut open = OpenOptions::new();
     let file = open.write(true).create(true).truncate(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(plan.to_text().as_bytes())).map_err(|error| {
-        Diagnostic::error("Failed to write plan file", format!("The plan could not be written to {}: {error}.", path.display()))
+        Diagnostic::error(
+            "Failed to write plan file",
+            format!("The plan could not be written to {}: {error}.", path.display()),
+        )
     })
+}
+
+/// Whether there is an infinite number in a value.
+fn is_infinite_within(value: &Value) -> bool {
+    match value.kind() {
+        Kind::Number(number) => number.is_infinite(),
+        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
+            elements.iter().any(is_infinite_within)
+        }
+        Kind::Map(_, members) | Kind::Object(members) => members.values().any(is_infinite_within),
+        _ => false,
+    }
 }
 
 /// Reads a plan.
 pub(crate) fn read(path: &Path) -> Result<SavedPlan, Diagnostic> {
-    let text = std::fs::read(path).map_err(|error| {
-        Diagnostic::error("Failed to read plan file", format!("{}: {error}.", path.display()))
-    })?;
+    let text = std::fs::read(path)
+        .map_err(|error| Diagnostic::error("Failed to read plan file", format!("{}: {error}.", path.display())))?;
     let failed = |why: String| Diagnostic::error("Failed to read plan file", format!("{}: {why}.", path.display()));
     if text.starts_with(b"PK\x03\x04") {
         return Err(failed(

@@ -105,7 +105,15 @@ impl Session {
         let more = with_functions(Phase::Plan, None, |functions| {
             infra_engine::validate(&self.config, &self.registry, functions)
         });
-        problems.extend(more);
+        // What is wrong with a reference is found again where it is evaluated.
+        let told = |problems: &Diagnostics, p: &Diagnostic| {
+            problems.iter().any(|q| q.subject == p.subject && q.summary == p.summary && q.detail == p.detail)
+        };
+        for problem in more {
+            if !told(&problems, &problem) {
+                problems.push(problem);
+            }
+        }
         problems
     }
 
@@ -158,8 +166,13 @@ pub(crate) fn with_functions<T>(
     let home_dir = std::env::var_os("HOME").map(PathBuf::from);
     let now = SystemTime::now;
     let render = |text: &str, name: &str, variables: &Members| {
-        let around =
-            TemplateSurroundings { base_dir: &base_dir, home_dir: home_dir.as_deref(), phase, plan_timestamp, now: &now };
+        let around = TemplateSurroundings {
+            base_dir: &base_dir,
+            home_dir: home_dir.as_deref(),
+            phase,
+            plan_timestamp,
+            now: &now,
+        };
         render_template(text, name, variables, around)
     };
     f(&FunctionContext {

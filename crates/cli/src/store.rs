@@ -81,6 +81,11 @@ impl Store {
         Ok(state)
     }
 
+    /// Where it is kept.
+    pub fn path(&self) -> &Path {
+        self.local.path()
+    }
+
     /// Whether the read had to finish a write that had been cut off.
     pub fn was_recovered(&self) -> bool {
         self.local.was_recovered()
@@ -124,10 +129,9 @@ pub(crate) fn explain(error: &StoreError) -> Diagnostic {
                 path.display()
             ),
         ),
-        StoreError::Io { path, error } => Diagnostic::error(
-            "The state cannot be read or written",
-            format!("{}: {error}.", path.display()),
-        ),
+        StoreError::Io { path, error } => {
+            Diagnostic::error("The state cannot be read or written", format!("{}: {error}.", path.display()))
+        }
         StoreError::Invalid { path, error } => Diagnostic::error(
             "The state cannot be used",
             format!(

@@ -31,7 +31,13 @@ impl Lines {
         Lines { live, running: RefCell::default() }
     }
 
-    fn print(&self, text: &str) {
+    /// What is under way.
+    pub fn running(&self) -> Vec<String> {
+        self.running.borrow().keys().cloned().collect()
+    }
+
+    /// Prints a line (or lines) above the live one.
+    pub fn print(&self, text: &str) {
         match &self.live {
             Some(bar) => bar.suspend(|| output::line(text)),
             None => output::line(text),

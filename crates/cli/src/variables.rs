@@ -42,10 +42,13 @@ pub(crate) fn gather(
     from_options(module, options, &mut found, sources, &mut problems);
     let mut variables = RootVariables::default();
     for (name, variable) in &module.variables {
-        if !found.contains_key(name) && variable.is_required() && ask && std::io::stdin().is_terminal() {
-            if let Some(value) = prompt(variable, &mut problems) {
-                found.insert(name.clone(), value);
-            }
+        let missing = !found.contains_key(name) && variable.is_required();
+        if missing
+            && ask
+            && std::io::stdin().is_terminal()
+            && let Some(value) = prompt(variable, &mut problems)
+        {
+            found.insert(name.clone(), value);
         }
         match (found.remove(name), &variable.default) {
             (Some(given), _) => {
@@ -87,7 +90,9 @@ fn from_environment(module: &Module, found: &mut BTreeMap<Arc<str>, Given>, prob
         let Some(name) = key.strip_prefix("TF_VAR_") else { continue };
         let Some(variable) = module.variables.get(name) else { continue };
         match parse_variable_arg(&text, variable) {
-            Ok(value) => drop(found.insert(name.into(), Given { value, range: None, from: format!("the environment ({key})") })),
+            Ok(value) => {
+                drop(found.insert(name.into(), Given { value, range: None, from: format!("the environment ({key})") }))
+            }
             Err(more) => problems.extend(more),
         }
     }
@@ -163,7 +168,9 @@ fn from_options(
                 let Some((name, value)) = text.split_once('=') else {
                     problems.push(Diagnostic::error(
                         "Invalid -var option",
-                        format!("{text:?} has to be a variable's name, an equals sign, and a value: -var 'name=value'."),
+                        format!(
+                            "{text:?} has to be a variable's name, an equals sign, and a value: -var 'name=value'."
+                        ),
                     ));
                     continue;
                 };

@@ -17,11 +17,17 @@ pub(crate) struct Results(BTreeMap<(CheckKind, String), BTreeMap<String, CheckOb
 
 impl Results {
     /// Notes the result of one condition of an instance; the worst of them counts.
-    pub fn note(&mut self, kind: CheckKind, config: String, object: String, status: CheckStatus, message: Option<String>) {
+    pub fn note(
+        &mut self,
+        kind: CheckKind,
+        config: String,
+        object: String,
+        status: CheckStatus,
+        message: Option<String>,
+    ) {
         let objects = self.0.entry((kind, config)).or_default();
-        let entry = objects
-            .entry(object)
-            .or_insert(CheckObject { status: CheckStatus::Pass, failure_messages: Vec::new() });
+        let entry =
+            objects.entry(object).or_insert(CheckObject { status: CheckStatus::Pass, failure_messages: Vec::new() });
         let rank = |s| match s {
             CheckStatus::Pass => 0,
             CheckStatus::Unknown => 1,

@@ -71,10 +71,7 @@ fn unknown_for_each(expr: &Expr, ty: &Type) -> Diagnostics {
             "values",
             "use a map whose keys are defined in the configuration, and where only the values are results of apply",
         ),
-        _ => (
-            "keys",
-            "define the map keys in the configuration and place apply-time results only in the map values",
-        ),
+        _ => ("keys", "define the map keys in the configuration and place apply-time results only in the map values"),
     };
     let detail = format!(
         "The \"for_each\" value includes {what} derived from resource attributes that cannot be determined until apply, \

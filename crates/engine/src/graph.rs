@@ -64,11 +64,7 @@ impl Graph {
     /// Builds the graph. Cycles are errors.
     ///
     /// `of_state` are the provider configurations that the state names: they are needed for what is no longer configured.
-    pub fn build(
-        config: &Config,
-        registry: &Registry,
-        of_state: &BTreeSet<ProviderConfig>,
-    ) -> (Graph, Diagnostics) {
+    pub fn build(config: &Config, registry: &Registry, of_state: &BTreeSet<ProviderConfig>) -> (Graph, Diagnostics) {
         let mut builder = Builder {
             config,
             registry,
@@ -98,8 +94,7 @@ impl Graph {
             problems.push(cycle_error(&names));
         }
         let create_before_destroy = BTreeSet::new();
-        let mut graph =
-            Graph { nodes, index, dependencies, waits_for_changes_of: waits, create_before_destroy };
+        let mut graph = Graph { nodes, index, dependencies, waits_for_changes_of: waits, create_before_destroy };
         graph.create_before_destroy = graph.forced(config);
         (graph, problems)
     }
@@ -205,9 +200,9 @@ enum Named {
 impl Named {
     fn describe(&self, module: &ModulePath) -> String {
         let own = match self {
-            Named::Variable(n) => format!("var.{n}"),
-            Named::Local(n) => format!("local.{n}"),
-            Named::Output(n) => format!("output.{n}"),
+            Named::Variable(n) => format!("var.{n} (expand)"),
+            Named::Local(n) => format!("local.{n} (expand)"),
+            Named::Output(n) => format!("output.{n} (expand)"),
         };
         if module.is_root() { own } else { format!("{module}.{own}") }
     }
@@ -360,9 +355,9 @@ impl<'a> Builder<'a> {
         for rule in rules {
             for expr in [&rule.condition, &rule.error_message] {
                 let (found, _) = references(expr);
-                let others = found.into_iter().filter(
-                    |r| !matches!(&r.subject, Subject::Resource { resource, .. } if resource == own),
-                );
+                let others = found
+                    .into_iter()
+                    .filter(|r| !matches!(&r.subject, Subject::Resource { resource, .. } if resource == own));
                 let others: Vec<_> = others.collect();
                 self.all(path, &others, needs);
             }
@@ -468,7 +463,8 @@ impl<'a> Builder<'a> {
         if let Some(at) = self.visiting.iter().position(|v| *v == key) {
             let names: Vec<String> = self.visiting[at..].iter().map(|(p, n)| n.describe(p)).collect();
             let problem = cycle_error(&names);
-            if !self.problems.0.contains(&problem) {
+            // A local value that is made from itself was reported when the configuration was loaded.
+            if names.len() > 1 && !self.problems.0.contains(&problem) {
                 self.problems.push(problem);
             }
             return;

@@ -12,6 +12,7 @@ mod moves;
 mod order;
 pub mod plan;
 mod planning;
+mod provisioner;
 mod registry;
 pub mod saved;
 mod targets;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use infra_address::{InstanceKey, ModuleInstance, ModulePath, ResourceInstance, ResourceMode, Target};
-use infra_diag::{Diagnostic, Diagnostics};
+use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_lang::config::{Config, Moved as Block};
 use infra_state::State;
 
@@ -23,7 +23,8 @@ impl Moved {
         if self.blocked.is_empty() {
             return None;
         }
-        let lines: Vec<String> = self.blocked.iter().map(|(from, to)| format!("  - {from} could not move to {to}")).collect();
+        let lines: Vec<String> =
+            self.blocked.iter().map(|(from, to)| format!("  - {from} could not move to {to}")).collect();
         Some(Diagnostic::warning(
             "Unresolved resource instance address changes",
             format!(
@@ -50,13 +51,14 @@ pub(crate) fn apply(config: &Config, state: &State) -> Moved {
         .into_iter()
         .flat_map(|module| module.moved.iter().map(|block| statement(&module.path, block)))
         .collect();
-    let mut moved =
-        Moved { state: state.clone(), previous: BTreeMap::new(), blocked: Vec::new(), problems: Diagnostics::new() };
-    let addresses: Vec<ResourceInstance> = state
-        .instances()
-        .map(|(address, _, _)| address)
-        .filter(|a| a.resource.mode == ResourceMode::Managed)
-        .collect();
+    let mut moved = Moved {
+        state: state.clone(),
+        previous: BTreeMap::new(),
+        blocked: Vec::new(),
+        problems: contradictions(config),
+    };
+    let addresses: Vec<ResourceInstance> =
+        state.instances().map(|(address, _, _)| address).filter(|a| a.resource.mode == ResourceMode::Managed).collect();
     // An object that is nearer to its new address comes first where two end at the same one.
     let mut ends: Vec<(usize, ResourceInstance, ResourceInstance)> = addresses
         .into_iter()
@@ -76,8 +78,8 @@ pub(crate) fn apply(config: &Config, state: &State) -> Moved {
             continue;
         }
         // A taken address is free if what is there moves away itself.
-        let taken = moved.previous.contains_key(&to)
-            || moved.state.slot(&to).is_some() && follow(&statements, &to).1 == to;
+        let taken =
+            moved.previous.contains_key(&to) || moved.state.slot(&to).is_some() && follow(&statements, &to).1 == to;
         if taken {
             if !matches!(implied_only(&statements, from), Some(true)) {
                 moved.blocked.push((from.clone(), to));
@@ -96,6 +98,51 @@ pub(crate) fn apply(config: &Config, state: &State) -> Moved {
         *moved.state.slot_mut(&to, &provider) = slot;
     }
     moved
+}
+
+/// Moves of what has not moved: to the same address, or from one that is still declared.
+fn contradictions(config: &Config) -> Diagnostics {
+    let mut problems = Diagnostics::new();
+    for module in config.modules() {
+        for block in &module.moved {
+            let (from, to) = (&block.from.target, &block.to.target);
+            let problem = if from == to {
+                let detail = format!("The move is from {from} to the same address. Take the block out.");
+                Some(Diagnostic::error("Redundant move statement", detail))
+            } else {
+                declared_at(config, &module.path, from, to).map(|place| {
+                    let detail = format!(
+                        "The move is from {from}, which is still declared at {}:{}. Declare it as {to} instead, or take \
+                         the block out.",
+                        place.file, place.start.line
+                    );
+                    Diagnostic::error("Moved object still exists", detail)
+                })
+            };
+            problems.extend(problem.map(|p| p.at(block.decl_range.clone())));
+        }
+    }
+    problems
+}
+
+/// Where the block that was moved is declared, if it is and the move is one of a whole block.
+fn declared_at(config: &Config, module: &ModulePath, from: &Target, to: &Target) -> Option<SourceRange> {
+    let within = |path: &ModulePath| ModulePath(module.0.iter().chain(&path.0).cloned().collect());
+    let whole = |m: &ModuleInstance| m.0.iter().all(|(_, key)| *key == InstanceKey::None);
+    match (from, to) {
+        (Target::Resource(from), Target::Resource(to)) => {
+            let whole = whole(&from.module) && from.key == InstanceKey::None && to.key == InstanceKey::None;
+            let block = config.module(&within(&from.module.path()))?.resource(&from.resource)?;
+            whole.then(|| block.decl_range.clone())
+        }
+        (Target::Module(from), Target::Module(to)) => {
+            let whole = whole(from) && to.0.last().is_some_and(|(_, key)| *key == InstanceKey::None);
+            let path = within(&from.path());
+            let call = config.module(&path.parent()?)?.module_calls.get(path.0.last()?)?;
+            whole.then(|| call.decl_range.clone())
+        }
+        _ => None,
+    }
 }
 
 fn implied_only(statements: &[Statement], from: &ResourceInstance) -> Option<bool> {
@@ -128,8 +175,7 @@ fn touches(statements: &[Statement], address: &ResourceInstance) -> bool {
         [&s.from, &s.to].into_iter().any(|end| match end {
             Target::Resource(r) => {
                 r.resource == address.resource
-                    && address.module.path().0
-                        == [&s.module.0[..], &r.module.path().0[..]].concat()
+                    && address.module.path().0 == [&s.module.0[..], &r.module.path().0[..]].concat()
             }
             Target::Module(_) => false,
         })

@@ -61,8 +61,7 @@ impl SavedPlan {
             .iter()
             .map(|(n, v)| (n.to_string(), json!({"value": value_json(&v.value), "given": v.given})))
             .collect();
-        let variables: Map<String, Json> =
-            self.variables.iter().map(|(n, v)| (n.to_string(), value_json(v))).collect();
+        let variables: Map<String, Json> = self.variables.iter().map(|(n, v)| (n.to_string(), value_json(v))).collect();
         let relevant = |(resource, path): &(String, Path)| json!([resource, path_to_json(path)]);
         let json = json!({
             "infra_plan": FORMAT,
@@ -267,9 +266,10 @@ const STATUSES: [CheckStatus; 4] = [CheckStatus::Pass, CheckStatus::Fail, CheckS
 fn check_json(check: &CheckResult) -> Json {
     let kind = KINDS.iter().find(|(k, _)| *k == check.kind).map(|(_, name)| *name);
     let object = |o: &CheckObject| json!([o.status.name(), o.failure_messages]);
-    let objects = check.objects.as_ref().map(|objects| {
-        objects.iter().map(|(address, o)| (address.clone(), object(o))).collect::<Map<String, Json>>()
-    });
+    let objects = check
+        .objects
+        .as_ref()
+        .map(|objects| objects.iter().map(|(address, o)| (address.clone(), object(o))).collect::<Map<String, Json>>());
     json!([kind, check.config_address, objects])
 }
 

@@ -14,7 +14,7 @@ use crate::graph::{Graph, SELF_REFERENCE, provider_of};
 use crate::planning::{instance_diagnostics, unsupported};
 use crate::registry::Registry;
 use crate::world::World;
-use crate::{expand, marks};
+use crate::{expand, marks, provisioner};
 
 /// Checks every block against its schema and every expression against the types that it works on. Root variables,
 /// resources and the outputs of modules are unknown; nothing is called.
@@ -115,12 +115,15 @@ fn check_resource(
             ResourceMode::Data => known.validate_data(&block.address.ty, &value),
             _ => known.validate_resource(&block.address.ty, &value),
         };
-        let address = ResourceInstance {
-            module: instance.clone(),
-            resource: block.address.clone(),
-            key: InstanceKey::None,
-        };
+        let address =
+            ResourceInstance { module: instance.clone(), resource: block.address.clone(), key: InstanceKey::None };
         world.report(instance_diagnostics(problems, &address, Some(block), &schema.block));
+    }
+    for given in &block.provisioners {
+        if let Some(schema) = provisioner::schema(&given.ty) {
+            let (_, problems) = decode_body(&given.body, schema, scope, &[]);
+            world.report(problems.into_iter().map(|p| p.within(context.clone())));
+        }
     }
     let rules = block.lifecycle.preconditions.iter().chain(&block.lifecycle.postconditions);
     for rule in rules {
@@ -133,12 +136,14 @@ fn no_such_part(schema: &Schema, path: Path) -> Option<Diagnostic> {
     let mut ty = schema.ty();
     for step in &path.0 {
         ty = match (step, ty) {
-            (PathStep::Attribute(name), Type::Object(members)) => match members.get(name) {
-                Some(member) => member.ty.clone(),
+            (PathStep::Attribute(name), Type::Object(members)) => match members.attributes.get(name) {
+                Some(member) => member.clone(),
                 None => {
                     return Some(Diagnostic::error(
                         "Unsupported attribute",
-                        format!("There is no argument, block or attribute {name:?} here, so no changes of it to ignore."),
+                        format!(
+                            "There is no argument, block or attribute {name:?} here, so no changes of it to ignore."
+                        ),
                     ));
                 }
             },

@@ -387,9 +387,7 @@ impl Scope for ModuleScope<'_, '_> {
             Subject::Resource { resource, .. } => world.resource(&self.module, resource),
             Subject::Module { name, output, .. } => world.module_call(&self.module, name, output.as_ref()),
             Subject::CountIndex if validating => Ok(Value::unknown(Type::Number)),
-            Subject::CountIndex => {
-                self.count_index().ok_or_else(|| self.undefined("count.index", "count", range))
-            }
+            Subject::CountIndex => self.count_index().ok_or_else(|| self.undefined("count.index", "count", range)),
             Subject::EachKey if validating => Ok(Value::unknown(Type::String)),
             Subject::EachKey => self.each(false).ok_or_else(|| self.undefined("each.key", "for_each", range)),
             Subject::EachValue if validating => Ok(Value::dynamic()),

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use infra_address::{
-    InstanceKey, ModuleInstance, ProviderConfig, Resource, ResourceMode, Target, parse_target,
-};
+use infra_address::{InstanceKey, ModuleInstance, ProviderConfig, Resource, ResourceMode, Target, parse_target};
 use infra_value::{Path, PathStep, Type, Value, type_from_json, type_to_json, value_from_json, value_to_json};
 use serde_json::{Map, Value as Json, json};
 
@@ -65,7 +63,10 @@ impl State {
         let mut outputs = BTreeMap::new();
         if let Some(Json::Object(members)) = top.remove("outputs") {
             for (name, output) in members {
-                outputs.insert(name.as_str().into(), parse_output(&output).map_err(|e| bad(format!("output {name}: {e}")))?);
+                outputs.insert(
+                    name.as_str().into(),
+                    parse_output(&output).map_err(|e| bad(format!("output {name}: {e}")))?,
+                );
             }
         }
         let mut resources = BTreeMap::new();

@@ -156,8 +156,7 @@ impl LocalState {
     /// When there is no lock, or it has another id.
     pub fn force_unlock(path: &Path, id: &str) -> Result<LockInfo, StoreError> {
         let info_path = lock_info_path(path);
-        let text = fs::read_to_string(&info_path)
-            .map_err(|error| StoreError::Io { path: info_path.clone(), error })?;
+        let text = fs::read_to_string(&info_path).map_err(|error| StoreError::Io { path: info_path.clone(), error })?;
         let info = LockInfo::from_json(&text).filter(|info| info.id == id);
         let Some(info) = info else {
             return Err(StoreError::Locked(LockInfo::from_json(&text).map(Box::new)));

@@ -174,8 +174,7 @@ impl State {
     pub fn instances(&self) -> impl Iterator<Item = (ResourceInstance, &ProviderConfig, &InstanceSlot)> {
         self.resources.iter().flat_map(|((module, resource), state)| {
             state.instances.iter().map(move |(key, slot)| {
-                let address =
-                    ResourceInstance { module: module.clone(), resource: resource.clone(), key: key.clone() };
+                let address = ResourceInstance { module: module.clone(), resource: resource.clone(), key: key.clone() };
                 (address, &state.provider, slot)
             })
         })

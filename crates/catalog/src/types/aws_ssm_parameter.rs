@@ -39,7 +39,7 @@ impl TypeRules for Rules {
         // On create they are unknown anyway, and count as a change only if they are written.
         let value = value && !unset(diff, "value");
         let insecure = insecure && !unset(diff, "insecure_value");
-        if value || diff.may_change("description") {
+        if value {
             diff.set_new_computed("version");
         }
         if insecure && unset(diff, "value") {

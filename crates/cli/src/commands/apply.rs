@@ -14,10 +14,12 @@ use infra_state::State;
 
 use super::planning::{self, Planned};
 use crate::args::Apply;
+use crate::interrupts::Interrupts;
 use crate::machine::{self, JsonLines};
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
 use crate::ui::Lines;
+use crate::underway::Recorded;
 use crate::{Exit, output, planfile};
 
 pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
@@ -29,7 +31,10 @@ pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
         Some(path) if path.is_dir() => {
             output::error(
                 "Too many command line arguments",
-                &format!("{0} is a folder. To work in another folder, use -chdir: infra -chdir={0} apply", path.display()),
+                &format!(
+                    "{0} is a folder. To work in another folder, use -chdir: infra -chdir={0} apply",
+                    path.display()
+                ),
             );
             Exit(1)
         }
@@ -56,7 +61,10 @@ fn planning_failed(session: &Session, mut problems: Diagnostics, json: bool) {
 fn apply_new(args: &Apply) -> Exit {
     let json = args.screen.json;
     if json && !args.auto_approve {
-        output::error("Plan file or auto-approve required", "With -json nobody can be asked: add -auto-approve, or give a saved plan.");
+        output::error(
+            "Plan file or auto-approve required",
+            "With -json nobody can be asked: add -auto-approve, or give a saved plan.",
+        );
         return Exit(1);
     }
     let options = match planning::options(&args.planning) {
@@ -141,7 +149,11 @@ fn take_variables(args: &Apply, session: &Session, saved: &mut SavedPlan) -> Res
 /// Reads a saved plan and holds it against what there is now.
 fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan, Store), Diagnostic> {
     let mut saved = planfile::read(path)?;
-    if args.planning.destroy || args.planning.refresh_only || !args.planning.target.is_empty() || !args.planning.replace.is_empty() {
+    if args.planning.destroy
+        || args.planning.refresh_only
+        || !args.planning.target.is_empty()
+        || !args.planning.replace.is_empty()
+    {
         return Err(Diagnostic::error(
             "Plan options with a saved plan",
             "What a saved plan does was decided when it was made. Leave -destroy, -refresh-only, -target and -replace out, \
@@ -218,12 +230,21 @@ fn approved(session: &Session, mode: PlanMode, input: bool) -> bool {
         return false;
     }
     output::raw(&question);
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
+    let answer = planning::run(async {
+        let mut interrupts = Interrupts::listen();
+        let read = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+        });
+        tokio::select! {
+            read = read => read.ok().and_then(Result::ok),
+            () = interrupts.next() => None,
+        }
+    });
     if !std::io::stdin().is_terminal() {
         output::line("");
     }
-    if read.is_ok() && answer.trim() == "yes" {
+    if answer.is_some_and(|answer| answer.trim() == "yes") {
         output::line("");
         return true;
     }
@@ -234,16 +255,17 @@ fn approved(session: &Session, mode: PlanMode, input: bool) -> bool {
 
 /// Does what a plan says, and tells what came of it.
 pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, parallelism: usize, json: bool) -> Exit {
-    static STOP: AtomicBool = AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
     let lines = (!json).then(Lines::new);
     let ui: &dyn Ui = match &lines {
         Some(lines) => lines,
         None => &JsonLines,
     };
+    let ui = Recorded::new(ui, store.path());
     let timestamp = saved.plan.timestamp.parse::<jiff::Timestamp>().ok().map(Into::into);
     let applied = with_functions(Phase::Apply, timestamp, |functions| {
         planning::run(async {
-            let signals = tokio::spawn(watch_for_interrupts(&STOP, json));
+            let mut interrupts = Interrupts::listen();
             let work = apply(ApplyInputs {
                 config: &session.config,
                 registry: &session.registry,
@@ -252,64 +274,60 @@ pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, p
                 variables: saved.variables.clone(),
                 plan: &saved.plan,
                 store,
-                stop: &STOP,
+                stop: &stop,
                 parallelism,
-                ui,
+                ui: &ui,
             });
-            let applied = tokio::select! {
-                applied = work => applied,
-                () = tick(lines.as_ref()) => unreachable_tick(),
-            };
-            signals.abort();
-            applied
+            let mut work = std::pin::pin!(work);
+            let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    applied = &mut work => break Some(applied),
+                    () = interrupts.next() => {
+                        if stop.swap(true, Ordering::Relaxed) {
+                            break None;
+                        }
+                        tell_of_stopping(lines.as_ref());
+                    }
+                    _ = every.tick() => lines.iter().for_each(Lines::still_running),
+                }
+            }
         })
     });
     if let Some(lines) = &lines {
         lines.finish();
     }
-    finish(session, saved, applied, STOP.load(Ordering::Relaxed), json)
+    let stopped = stop.load(Ordering::Relaxed);
+    let Some(applied) = applied else {
+        tell_of_the_cut(lines.as_ref());
+        return Exit(130);
+    };
+    if applied.unwritten.is_none() {
+        ui.done();
+    }
+    finish(session, saved, applied, stopped, json)
 }
 
-/// Tells of long operations; never ends.
-async fn tick(lines: Option<&Lines>) {
-    let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
-    loop {
-        every.tick().await;
-        if let Some(lines) = lines {
-            lines.still_running();
-        }
+fn tell_of_stopping(lines: Option<&Lines>) {
+    if let Some(lines) = lines {
+        lines.print(
+            "\nStopping: what is under way is finished first, and nothing else is started. Interrupt again to stop at once.\n",
+        );
     }
 }
 
-fn unreachable_tick() -> Applied {
-    Applied {
-        state: State::new(),
-        counts: Counts::default(),
-        left: 0,
-        unwritten: Some("the apply ended before its time".into()),
-        problems: Diagnostics::new(),
-    }
-}
-
-/// The first interrupt lets what is under way end; the second one ends the process at once. The state on disk is true
-/// at any moment: it is written as each operation ends.
-async fn watch_for_interrupts(stop: &'static AtomicBool, json: bool) {
-    let mut first = true;
-    loop {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
-        }
-        if !first {
-            std::process::exit(130);
-        }
-        first = false;
-        stop.store(true, Ordering::Relaxed);
-        if !json {
-            output::line(
-                "\nStopping: what is under way is finished first, and nothing else is started. Interrupt again to stop at once.",
-            );
-        }
-    }
+/// What a run that was stopped at once leaves open.
+fn tell_of_the_cut(lines: Option<&Lines>) {
+    let running = lines.map(Lines::running).unwrap_or_default();
+    let list: String = running.iter().map(|what| format!("\n  {what}")).collect();
+    let detail = match list.is_empty() {
+        true => "Everything that was done is in the state.".to_string(),
+        false => format!(
+            "Everything that had ended is in the state. These were under way, and what came of them is not known; the next \
+             plan names those that may have been created:\n{list}"
+        ),
+    };
+    output::error("Stopped at once", &detail);
 }
 
 fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool, json: bool) -> Exit {
@@ -322,7 +340,9 @@ fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool,
     planning_failed(session, problems, json);
     if failed || stopped {
         if !json && left > 0 {
-            output::line(&format!("\n{left} planned operations were not started. Everything that was done is in the state."));
+            output::line(&format!(
+                "\n{left} planned operations were not started. Everything that was done is in the state."
+            ));
         }
         return Exit(if stopped { 130 } else { 1 });
     }

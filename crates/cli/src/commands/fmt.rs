@@ -91,7 +91,8 @@ impl Job<'_> {
         if self.args.diff {
             show_difference(&name, &text, &formatted);
         }
-        if self.args.write && !self.args.check
+        if self.args.write
+            && !self.args.check
             && let Err(error) = std::fs::write(path, formatted)
         {
             output::error("Failed to write file", &format!("{name}: {error}."));

@@ -2,8 +2,8 @@
 
 use infra_address::parse_resource_instance;
 use infra_diag::Diagnostic;
-use infra_engine::plan::PlanMode;
 use infra_engine::PlanOptions;
+use infra_engine::plan::PlanMode;
 
 use super::planning::{self, Planned};
 use crate::args::Import;
@@ -43,11 +43,16 @@ pub(crate) fn run(args: &Import) -> Exit {
         let problem = match change {
             Some(_) => Diagnostic::error(
                 "Resource already managed",
-                format!("The state has an object at {address}. To import another one there, take it out first: infra state rm '{address}'"),
+                format!(
+                    "The state has an object at {address}. To import another one there, take it out first: infra state rm '{address}'"
+                ),
             ),
             None => Diagnostic::error(
                 "Resource address does not exist in the configuration",
-                format!("Before the import, write a block for it:\n\nresource \"{}\" \"{}\" {{\n}}", address.resource.ty, address.resource.name),
+                format!(
+                    "Before the import, write a block for it:\n\nresource \"{}\" \"{}\" {{\n}}",
+                    address.resource.ty, address.resource.name
+                ),
             ),
         };
         session.show(problem.into());

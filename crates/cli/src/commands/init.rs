@@ -37,11 +37,7 @@ pub(crate) fn run(args: &Init) -> Exit {
     let modules = session.config.modules();
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let blocks = modules.iter().map(|m| m.resources.len()).sum();
-    output::line(&format!(
-        "Found {} in {}.",
-        count(blocks, "resource block"),
-        count(modules.len(), "module")
-    ));
+    output::line(&format!("Found {} in {}.", count(blocks, "resource block"), count(modules.len(), "module")));
     output::line(&format!(
         "Versions: language and state as Terraform {TERRAFORM_VERSION}, hashicorp/aws as {PROVIDER_VERSION}; nothing to \
          download.\n\ninfra has been successfully initialized! Next: infra plan"

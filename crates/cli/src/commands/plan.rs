@@ -104,9 +104,11 @@ fn hint(out: Option<&std::path::Path>) {
             "Saved the plan to: {path}\n\nTo do exactly this:\n    infra apply {path:?}",
             path = path.display().to_string()
         ),
-        None => "This plan was not saved (-out=FILE): an apply plans anew, and may do something else if anything changes \
+        None => {
+            "This plan was not saved (-out=FILE): an apply plans anew, and may do something else if anything changes \
                  in between."
-            .to_string(),
+                .to_string()
+        }
     };
     output::line(&format!("\n{rule}\n\n{text}"));
 }

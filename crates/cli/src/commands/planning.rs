@@ -12,8 +12,10 @@ use infra_lang::functions::Phase;
 use infra_state::State;
 
 use crate::args::{Locking, Planning, Screen, Variables};
+use crate::interrupts::Interrupts;
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
+use crate::underway;
 use crate::variables::gather;
 
 /// A plan with what it was made from.
@@ -125,22 +127,34 @@ pub(crate) fn make(
             format!("An earlier run was stopped while it wrote {}. The write has been finished.", path.display()),
         ));
     }
+    problems.extend(underway::left_behind(&path, state.as_ref()));
     let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
     let state = state.unwrap_or_else(State::new);
     let now = SystemTime::now();
-    let (made, more) = with_functions(Phase::Plan, Some(now), |functions| {
-        run(plan(PlanInputs {
-            config: &session.config,
-            registry: &session.registry,
-            functions,
-            workspace: &session.workspace,
-            given: root.given.clone(),
-            variables: root.values.clone(),
-            state,
-            options: options.clone(),
-            ui,
-        }))
+    let made = with_functions(Phase::Plan, Some(now), |functions| {
+        run(async {
+            let mut interrupts = Interrupts::listen();
+            let made = plan(PlanInputs {
+                config: &session.config,
+                registry: &session.registry,
+                functions,
+                workspace: &session.workspace,
+                given: root.given.clone(),
+                variables: root.values.clone(),
+                state,
+                options: options.clone(),
+                ui,
+            });
+            tokio::select! {
+                made = made => Some(made),
+                () = interrupts.next() => None,
+            }
+        })
     });
+    let Some((made, more)) = made else {
+        problems.push(Diagnostic::error("Interrupted", "There is no plan, and nothing was changed."));
+        refuse!();
+    };
     problems.extend(more);
     let saved = SavedPlan {
         plan: made,
@@ -156,7 +170,12 @@ pub(crate) fn make(
 /// Runs to the end on this thread; what is awaited goes on in the background.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime.block_on(future),
+        Ok(runtime) => {
+            let result = runtime.block_on(future);
+            // What is given up, such as reading an answer from the terminal, is not waited for.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => {
             crate::output::error("infra could not start", &format!("No runtime for network calls: {error}."));
             std::process::exit(1)

@@ -107,7 +107,8 @@ fn show(given: Option<PathBuf>, address: &str) -> Result<(), Diagnostic> {
     }
     let registry = registry();
     let json = infra_view::json::state_json(&only, &registry);
-    let options = TextOptions { colour: output::use_colour(false), columns: output::columns(), ..TextOptions::default() };
+    let options =
+        TextOptions { colour: output::use_colour(false), columns: output::columns(), ..TextOptions::default() };
     let mut module = &json["values"]["root_module"];
     while let Some(child) = module["child_modules"].get(0) {
         module = child;
@@ -221,7 +222,8 @@ fn pull() -> Result<(), Diagnostic> {
 }
 
 fn push(locking: &Locking, force: bool, source: &std::path::Path) -> Result<(), Diagnostic> {
-    let unreadable = |why: String| Diagnostic::error("The given state cannot be used", format!("{}: {why}.", source.display()));
+    let unreadable =
+        |why: String| Diagnostic::error("The given state cannot be used", format!("{}: {why}.", source.display()));
     let text = match source.as_os_str() == "-" {
         true => std::io::read_to_string(std::io::stdin()),
         false => std::fs::read_to_string(source),

@@ -31,8 +31,7 @@ fn mark(args: &Taint, taint: bool) -> Result<String, Diagnostic> {
         )));
     }
     let (mut store, mut state) = open(&locking, if taint { "taint" } else { "untaint" })?;
-    let provider =
-        state.resources.get(&(address.module.clone(), address.resource.clone())).map(|r| r.provider.clone());
+    let provider = state.resources.get(&(address.module.clone(), address.resource.clone())).map(|r| r.provider.clone());
     let found = state.current(&address).is_some();
     let (Some(provider), true) = (provider, found) else {
         if args.allow_missing {

@@ -22,7 +22,9 @@ pub(crate) fn run(args: &Validate) -> Exit {
         return Exit(1);
     }
     match any {
-        true => output::line("Success! The configuration is valid, but there were some validation warnings as shown above.\n"),
+        true => output::line(
+            "Success! The configuration is valid, but there were some validation warnings as shown above.\n",
+        ),
         false => output::line("Success! The configuration is valid.\n"),
     }
     Exit(0)

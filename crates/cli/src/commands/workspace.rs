@@ -74,22 +74,27 @@ fn chosen_by_environment() -> Result<(), Diagnostic> {
 fn choose(name: &str) -> Result<(), Diagnostic> {
     let folder = store::data_dir();
     let path = folder.join("environment");
-    std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, name)).map_err(|error| {
-        Diagnostic::error("Error selecting workspace", format!("{}: {error}.", path.display()))
-    })
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&path, name))
+        .map_err(|error| Diagnostic::error("Error selecting workspace", format!("{}: {error}.", path.display())))
 }
 
 fn new(session: &Session, name: &str) -> Result<(), Diagnostic> {
     chosen_by_environment()?;
     valid(name)?;
     if names(session).iter().any(|n| n == name) {
-        return Err(Diagnostic::error(format!("Workspace {name:?} already exists"), format!("Select it: infra workspace select {name}")));
+        return Err(Diagnostic::error(
+            format!("Workspace {name:?} already exists"),
+            format!("Select it: infra workspace select {name}"),
+        ));
     }
     let folder: PathBuf = session.backend.workspace_dir().join(name);
     std::fs::create_dir_all(&folder)
         .map_err(|error| Diagnostic::error("Error creating workspace", format!("{}: {error}.", folder.display())))?;
     choose(name)?;
-    output::line(&format!("Created and switched to workspace \"{name}\"!\n\nIt has a state of its own, which is empty."));
+    output::line(&format!(
+        "Created and switched to workspace \"{name}\"!\n\nIt has a state of its own, which is empty."
+    ));
     Ok(())
 }
 
@@ -120,13 +125,18 @@ fn delete(session: &Session, name: &str, force: bool) -> Result<(), Diagnostic> 
     }
     let folder = session.backend.workspace_dir().join(name);
     if !folder.is_dir() {
-        return Err(Diagnostic::error(format!("Workspace {name:?} doesn't exist"), "See what there is: infra workspace list"));
+        return Err(Diagnostic::error(
+            format!("Workspace {name:?} doesn't exist"),
+            "See what there is: infra workspace list",
+        ));
     }
     let state = store::read_only(&folder.join("terraform.tfstate"))?;
     if !force && state.is_some_and(|s| !s.resources.is_empty()) {
         return Err(Diagnostic::error(
             "Workspace is not empty",
-            format!("Workspace {name:?} still has objects in its state. Destroy them first; -force forgets them and leaves them as they are."),
+            format!(
+                "Workspace {name:?} still has objects in its state. Destroy them first; -force forgets them and leaves them as they are."
+            ),
         ));
     }
     std::fs::remove_dir_all(&folder)

@@ -55,28 +55,27 @@ fn environment(cloud: &Cloud, name: &str) -> Folder {
 
 #[test]
 fn the_minimal_example_comes_and_goes() {
-    let Some(cloud) = Cloud::shared() else { return };
+    let Some(cloud) = Cloud::start() else { return };
     from_nothing_to_nothing(&Folder::copy_of("examples/minimal").on(&cloud), 3);
 }
 
 #[test]
 fn the_three_tier_example_comes_and_goes() {
-    let Some(cloud) = Cloud::shared() else { return };
+    let Some(cloud) = Cloud::start() else { return };
     from_nothing_to_nothing(&Folder::copy_of("examples/three-tier").on(&cloud), 41);
 }
 
 #[test]
 fn staging_comes_and_goes() {
-    let Some(cloud) = Cloud::shared() else { return };
+    let Some(cloud) = Cloud::start() else { return };
     from_nothing_to_nothing(&environment(&cloud, "staging"), 61);
 }
 
 /// Without autoscaling, for moto cannot list the tags of a scaling target.
 #[test]
 fn production_comes_and_goes_when_protection_is_off() {
-    let Some(cloud) = Cloud::shared() else { return };
+    let Some(cloud) = Cloud::start() else { return };
     let folder = environment(&cloud, "production")
-        .env("TF_VAR_project", "unguarded")
         .env("TF_VAR_deletion_protection", "false")
         .env("TF_VAR_tasks", "{ min = 3, max = 3 }");
     from_nothing_to_nothing(&folder, 73);
@@ -84,8 +83,8 @@ fn production_comes_and_goes_when_protection_is_off() {
 
 #[test]
 fn production_scales_by_itself() {
-    let Some(cloud) = Cloud::shared() else { return };
-    let folder = environment(&cloud, "production").env("TF_VAR_project", "scaled");
+    let Some(cloud) = Cloud::start() else { return };
+    let folder = environment(&cloud, "production");
     folder
         .infra(["plan", "-input=false"])
         .status(0)
@@ -96,25 +95,25 @@ fn production_scales_by_itself() {
 
 #[test]
 fn production_refuses_to_be_destroyed_and_forgets_nothing() {
-    let Some(cloud) = Cloud::shared() else { return };
-    let folder = environment(&cloud, "production")
-        .env("TF_VAR_project", "guarded")
-        .env("TF_VAR_tasks", "{ min = 3, max = 3 }");
+    let Some(cloud) = Cloud::start() else { return };
+    let folder = environment(&cloud, "production").env("TF_VAR_tasks", "{ min = 3, max = 3 }");
     folder.infra(["apply", "-input=false", "-auto-approve"]).status(0);
 
     folder.infra(["destroy", "-input=false", "-auto-approve"]).fails(&["aws_db_instance.this"]);
-    assert!(cloud.has_database("guarded-production"));
+    assert!(cloud.has_database("shop-production"));
     folder.infra(["state", "list"]).status(0).says("module.database.aws_db_instance.this");
 }
 
 #[test]
 fn a_password_given_write_only_is_in_no_file() {
-    let Some(cloud) = Cloud::shared() else { return };
-    let folder = environment(&cloud, "staging").env("TF_VAR_project", "secretive");
+    let Some(cloud) = Cloud::start() else { return };
+    let folder = environment(&cloud, "staging");
     let planned = folder.infra(["plan", "-input=false", "-out=first.plan"]).status(0);
     assert!(!planned.stdout.contains(PASSWORD));
     let folder = folder.without("TF_VAR_database_password");
-    folder.infra(["apply", "-input=false", "first.plan"]).fails(&["No value for required variable", "database_password"]);
+    folder
+        .infra(["apply", "-input=false", "first.plan"])
+        .fails(&["No value for required variable", "database_password"]);
     let folder = folder.env("TF_VAR_database_password", PASSWORD);
     let applied = folder.infra(["apply", "-input=false", "first.plan"]).status(0);
     assert!(!applied.stdout.contains(PASSWORD));

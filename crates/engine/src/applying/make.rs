@@ -70,7 +70,16 @@ impl Applier<'_> {
             return false;
         }
         let (config, config_marks) = marks::take(&config);
-        let job = Job { number, change, block, schema, configured: &*configured, config, config_marks, repetition: repetition.clone() };
+        let job = Job {
+            number,
+            change,
+            block,
+            schema,
+            configured: &*configured,
+            config,
+            config_marks,
+            repetition: repetition.clone(),
+        };
         let value = match address.resource.mode {
             ResourceMode::Data => self.read(&job).await,
             _ => self.change(&job).await,
@@ -194,8 +203,7 @@ impl Applier<'_> {
             inconsistent = self.check_result(job, &planned.0, &applied.value);
         }
         let tainted = creates && (failed || inconsistent);
-        let encoded =
-            (!applied.value.is_null()).then(|| encode(job.schema, change, &value, &applied.private, tainted));
+        let encoded = (!applied.value.is_null()).then(|| encode(job.schema, change, &value, &applied.private, tainted));
         let gone = encoded.is_none();
         self.book.write(|state| {
             state.set_current(address, &change.provider, encoded);
@@ -251,13 +259,8 @@ impl Applier<'_> {
             None => config.clone(),
         };
         let proposed = rules::proposed_new(&schema.block, prior, &effective);
-        let request = PlanRequest {
-            ty: &change.address.resource.ty,
-            prior,
-            config: &effective,
-            proposed: &proposed,
-            private,
-        };
+        let request =
+            PlanRequest { ty: &change.address.resource.ty, prior, config: &effective, proposed: &proposed, private };
         match configured.plan(request).await {
             Ok(mut planned) => {
                 if planned.legacy
@@ -293,7 +296,9 @@ impl Applier<'_> {
         let address = &job.change.address;
         self.world.report([Diagnostic::error(
             "Provider produced inconsistent result after apply",
-            format!("After the apply {address} has another value for {path} than was planned. The state has what it is now."),
+            format!(
+                "After the apply {address} has another value for {path} than was planned. The state has what it is now."
+            ),
         )
         .at(job.block.decl_range.clone())
         .about(address)]);

@@ -111,7 +111,10 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
         done: Cell::new(0),
         limit: tokio::sync::Semaphore::new(parallelism.max(1)),
     };
-    applier.run().await;
+    tokio::select! {
+        () = applier.run() => {}
+        () = applier.book.keep_up() => {}
+    }
     applier.finish()
 }
 
@@ -185,7 +188,9 @@ impl Applier<'_> {
             Node::Module(path) => expand_module(&self.world, path),
             Node::Provider(provider) => self.start_provider(provider).await,
             Node::Resource(path, resource) => {
-                let Some(block) = self.world.config.module(path).and_then(|m| m.resource(resource)) else { return true };
+                let Some(block) = self.world.config.module(path).and_then(|m| m.resource(resource)) else {
+                    return true;
+                };
                 let modules = self.world.modules.borrow().instances.get(path).cloned().unwrap_or_default();
                 let mut good = true;
                 for module in modules {
@@ -208,9 +213,11 @@ impl Applier<'_> {
     }
 
     async fn start_provider(&self, provider: &ProviderConfig) -> bool {
-        let used = self.plan.changes.iter().any(|c| {
-            c.provider == *provider && !matches!(c.action, Action::NoOp | Action::Forget)
-        });
+        let used = self
+            .plan
+            .changes
+            .iter()
+            .any(|c| c.provider == *provider && !matches!(c.action, Action::NoOp | Action::Forget));
         if !used || self.registry.get(&provider.source).is_none() {
             return true;
         }

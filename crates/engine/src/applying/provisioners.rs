@@ -108,7 +108,9 @@ impl Applier<'_> {
         }
         let mut child = match process.spawn() {
             Ok(child) => child,
-            Err(error) => return fail("local-exec provisioner error", format!("{program} could not be started: {error}")),
+            Err(error) => {
+                return fail("local-exec provisioner error", format!("{program} could not be started: {error}"));
+            }
         };
         let hidden = secret || config.get("quiet").and_then(Value::as_bool) == Some(true);
         let (out, err) = (child.stdout.take(), child.stderr.take());

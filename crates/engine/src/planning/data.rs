@@ -97,7 +97,8 @@ impl<'a> Planner<'a> {
         let all: Vec<_> = config_marks.into_iter().chain(schema_marks).collect();
         let value = marks::put(&value, &all);
         world.set_value(&address.module, &address.resource, &address.key, value.clone());
-        let reason = reason.or((nested && self.options.mode == PlanMode::Normal).then_some(Reason::ReadBecauseCheckNested));
+        let reason =
+            reason.or((nested && self.options.mode == PlanMode::Normal).then_some(Reason::ReadBecauseCheckNested));
         match reason {
             Some(reason) if self.options.mode != PlanMode::RefreshOnly => self.record(ResourceChange {
                 address: address.clone(),

@@ -265,7 +265,7 @@ impl Planner<'_> {
         let outputs = self.output_changes();
         let drift = self.drift();
         let mut changes = self.changes.take();
-        changes.sort_by(|a, b| crate::order::changes(a, b));
+        changes.sort_by(crate::order::changes);
         if !errored {
             self.world.report(self.moves.blocked_warning());
         }

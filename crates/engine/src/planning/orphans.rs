@@ -124,9 +124,8 @@ impl<'a> Planner<'a> {
             (Some(node), PlanMode::Destroy) => {
                 let named = |t: &Target| t.contains(address);
                 let targets = &self.options.targets;
-                let block_named = |t: &Target| {
-                    crate::targets::names_block(t, &address.module.path(), &address.resource)
-                };
+                let block_named =
+                    |t: &Target| crate::targets::names_block(t, &address.module.path(), &address.resource);
                 targets.iter().any(named)
                     || (wanted.contains(&node) && !targets.iter().any(block_named) && self.depends_on_target(node))
             }

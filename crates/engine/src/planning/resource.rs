@@ -45,13 +45,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans or reads one instance.
-    async fn instance(
-        &self,
-        site: &Site<'a>,
-        shape: Shape,
-        address: ResourceInstance,
-        repetition: Repetition,
-    ) -> bool {
+    async fn instance(&self, site: &Site<'a>, shape: Shape, address: ResourceInstance, repetition: Repetition) -> bool {
         self.spoken_for.borrow_mut().insert(address.clone());
         if !self.is_targeted(site.node, &address) {
             self.leave_out(site, &address);

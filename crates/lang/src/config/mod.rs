@@ -19,7 +19,6 @@ mod types;
 mod validate;
 mod variable;
 pub mod version;
-mod walk;
 
 pub use context::{block_around, name_blocks};
 pub use defaults::apply_defaults;

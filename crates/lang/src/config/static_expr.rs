@@ -8,10 +8,9 @@ use std::time::SystemTime;
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_value::{Members, Type, Value, convert};
 
-use super::walk::{Found, walk};
 use crate::eval::evaluate_with_variables;
 use crate::functions::{FunctionContext, FunctionError, Phase};
-use crate::syntax::{Attribute, Expr, ExprKind, Traversal, parse_expression};
+use crate::syntax::{Attribute, Expr, ExprKind, Found, Traversal, parse_expression};
 
 /// The expression that a quoted text holds; `None` if it holds none.
 pub(crate) fn inner_expression(text: &str, quoted: &SourceRange) -> Option<Expr> {
@@ -96,7 +95,7 @@ pub(crate) fn map_items(expr: &Expr, diagnostics: &mut Diagnostics) -> Vec<(Expr
 /// The value of an expression in which neither variables nor functions may be used. `None` after an error.
 pub(crate) fn constant(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<Value> {
     let before = diagnostics.0.len();
-    walk(expr, &mut |found| match found {
+    expr.walk(&mut |found| match found {
         Found::Traversal(t) => diagnostics.push(
             Diagnostic::error(
                 "Variables not allowed",
@@ -109,7 +108,7 @@ pub(crate) fn constant(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<Val
                 "Function calls not allowed",
                 "The value has to be constant here; it cannot call functions.",
             )
-            .at(call.range.clone()),
+            .at(call.name_range.to(&call.close_range)),
         ),
     });
     if diagnostics.0.len() > before {

@@ -56,7 +56,6 @@ impl Variable {
     ///
     /// # Errors
     /// When the value does not fit the type, or is null and must not be. The diagnostic has no place.
-    #[expect(clippy::result_large_err, reason = "one diagnostic, to which the caller adds the place")]
     pub fn prepare(&self, given: Value) -> Result<Value, Diagnostic> {
         let completed = match &self.defaults {
             Some(defaults) => apply_defaults(&given, defaults),

@@ -8,7 +8,8 @@ use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_value::{Kind, Marks, Members, Refinements, Type, Value, convert};
 
 use super::evaluator::{Binding, Env, Evaluator, Outcome, failed, settle, take};
-use super::variables::{Bound, in_expr};
+use super::variables::in_expr;
+use crate::syntax::Bound;
 use crate::syntax::ast::{Expr, For};
 
 /// What is iterated: its elements with their keys, or that they are not known; and the marks of the whole.
@@ -240,12 +241,11 @@ impl Evaluator<'_> {
 
     /// Looks up the names in what is not evaluated for any element, for what they lead to must exist all the same.
     fn check_names(&self, each: &For, env: Env<'_>) {
-        let value = Bound::new(&each.value_name, None);
-        let key = each.key_name.as_deref().map(|name| Bound::new(name, Some(&value)));
-        let bound = Some(key.as_ref().unwrap_or(&value));
-        for expr in each.key.iter().chain([&each.value]).chain(&each.condition) {
-            in_expr(expr, bound, &mut |traversal| drop(self.root(traversal, env)));
-        }
+        Bound::by_for(each.key_name.as_deref(), &each.value_name, None, |bound| {
+            for expr in each.key.iter().chain([&each.value]).chain(&each.condition) {
+                in_expr(expr, Some(bound), &mut |traversal| drop(self.root(traversal, env)));
+            }
+        });
     }
 
     /// Whether the element passes the `if`.

@@ -12,7 +12,8 @@ use infra_value::{Marks, Members, Type, Value, convert};
 use super::Scope;
 use super::evaluator::{Env, Evaluator, Roots};
 use super::reference::Reference;
-use super::variables::{Bound, in_expr};
+use super::variables::in_expr;
+use crate::syntax::Bound;
 use crate::syntax::ast::{Attribute, Block, Body, NativeBody, Traversal};
 use crate::syntax::suggest::did_you_mean;
 

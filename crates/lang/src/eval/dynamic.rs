@@ -9,7 +9,8 @@ use infra_value::{Type, Value, convert};
 use super::collection::Elements;
 use super::decode::{Decoder, Gathered, Inside, content, schema_of_blocks};
 use super::evaluator::{Binding, Env};
-use super::variables::{Bound, in_expr};
+use super::variables::in_expr;
+use crate::syntax::Bound;
 use crate::syntax::ast::{Attribute, Block, Body, Expr, ExprKind, NativeBody, Traversal};
 
 /// What a dynamic block says.

@@ -21,7 +21,7 @@ pub use decode::{body_references, decode_body};
 pub use reference::{Reference, Subject, references};
 pub use source_map::range_of;
 pub use template::{TemplateSurroundings, render_template};
-pub use variables::{free_traversals, free_traversals_of_template};
+pub use variables::free_traversals;
 
 use self::evaluator::{Env, Evaluator, Roots};
 use crate::functions::FunctionContext;

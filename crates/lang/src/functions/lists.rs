@@ -175,7 +175,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         returns: gives_strings,
         body: |args, ty, _| {
             if !args[0].is_wholly_known() {
-                return Ok(Value::unknown(ty.clone()));
+                // Only how many there are is told before the order is.
+                let unknown = |_: &Value| Value::unknown(Type::String);
+                return Ok(match args[0].elements() {
+                    Some(elements) => Value::list(Type::String, elements.iter().map(unknown)),
+                    None => Value::unknown(ty.clone()),
+                });
             }
             let mut texts = Vec::new();
             for (i, element) in args[0].elements().unwrap_or_default().iter().enumerate() {

@@ -67,14 +67,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "strcontains",
-        params: &[Param::string("str").or_unknown(), Param::string("substr")],
+        params: &[Param::string("str"), Param::string("substr")],
         variadic: None,
         not_null: true,
         returns: gives_bool,
-        body: |args, _, _| match &args[0].kind() {
-            Kind::String(s) => Ok(Value::bool(s.contains(text(&args[1])))),
-            _ => Ok(Value::unknown(Type::Bool)),
-        },
+        body: |args, _, _| Ok(Value::bool(text(&args[0]).contains(text(&args[1])))),
     },
     Function {
         name: "indent",

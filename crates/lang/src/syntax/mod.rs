@@ -23,4 +23,5 @@ pub use json::{JsonBody, parse_json_file};
 pub use lexer::is_identifier;
 pub use parser::parse_file;
 pub use template::parse_template;
+pub(crate) use walk::Bound;
 pub use walk::Found;

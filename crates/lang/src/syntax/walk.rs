@@ -1,7 +1,5 @@
 //! Walking through expressions: what they refer to, and which functions they call.
 
-use std::sync::Arc;
-
 use super::ast::{Call, Expr, ExprKind, TemplatePart, Traversal};
 
 /// What a walk finds, in source order.
@@ -16,20 +14,43 @@ pub enum Found<'e> {
 impl Expr {
     /// Shows every free traversal and every call in this expression to `see`.
     pub fn walk<'e>(&'e self, see: &mut dyn FnMut(Found<'e>)) {
-        Walk { see }.expr(self, None);
+        self.walk_within(None, see);
+    }
+
+    /// The same where names are bound around the expression already.
+    pub(crate) fn walk_within<'e>(&'e self, bound: Option<&Bound<'_>>, see: &mut dyn FnMut(Found<'e>)) {
+        Walk { see }.expr(self, bound);
     }
 }
 
-/// The names that the `for` expressions around bind, from the innermost one outwards.
-struct Bound<'b> {
-    key: Option<&'b Arc<str>>,
-    value: &'b Arc<str>,
+/// The names that are bound around an expression, from the innermost one outwards.
+pub(crate) struct Bound<'b> {
+    name: &'b str,
     outer: Option<&'b Bound<'b>>,
 }
 
-impl Bound<'_> {
-    fn has(&self, name: &Arc<str>) -> bool {
-        self.value == name || self.key == Some(name) || self.outer.is_some_and(|o| o.has(name))
+impl<'b> Bound<'b> {
+    /// One more name.
+    pub(crate) fn new(name: &'b str, outer: Option<&'b Bound<'b>>) -> Bound<'b> {
+        Bound { name, outer }
+    }
+
+    /// With the names that a `for` binds: the value's, and the key's if it has one.
+    pub(crate) fn by_for<T>(
+        key: Option<&str>,
+        value: &str,
+        outer: Option<&Bound<'_>>,
+        inside: impl FnOnce(&Bound<'_>) -> T,
+    ) -> T {
+        let value = Bound::new(value, outer);
+        match key {
+            Some(key) => inside(&Bound::new(key, Some(&value))),
+            None => inside(&value),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.name == name || self.outer.is_some_and(|outer| outer.has(name))
     }
 }
 
@@ -76,10 +97,11 @@ impl<'e> Walk<'e, '_> {
             }
             ExprKind::For(f) => {
                 self.expr(&f.collection, bound);
-                let inside = Bound { key: f.key_name.as_ref(), value: &f.value_name, outer: bound };
-                for part in f.key.iter().chain([&f.value]).chain(&f.condition) {
-                    self.expr(part, Some(&inside));
-                }
+                Bound::by_for(f.key_name.as_deref(), &f.value_name, bound, |inside| {
+                    for part in f.key.iter().chain([&f.value]).chain(&f.condition) {
+                        self.expr(part, Some(inside));
+                    }
+                });
             }
         }
     }
@@ -102,7 +124,7 @@ impl<'e> Walk<'e, '_> {
                 }
                 TemplatePart::For { key_name, value_name, collection, body, .. } => {
                     self.expr(collection, bound);
-                    self.parts(body, Some(&Bound { key: key_name.as_ref(), value: value_name, outer: bound }));
+                    Bound::by_for(key_name.as_deref(), value_name, bound, |inside| self.parts(body, Some(inside)));
                 }
             }
         }

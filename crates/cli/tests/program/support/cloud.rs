@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A running emulator. It ends with the value.
 pub struct Cloud {
@@ -13,20 +12,9 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// The one that all tests of a test program share: their names in it differ. `None`, and a note on standard error,
-    /// where there is no `moto_server`.
-    pub fn shared() -> Option<Arc<Cloud>> {
-        static RUNNING: Mutex<Weak<Cloud>> = Mutex::new(Weak::new());
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cloud) = running.upgrade() {
-            return Some(cloud);
-        }
-        let cloud = Arc::new(Cloud::start()?);
-        *running = Arc::downgrade(&cloud);
-        Some(cloud)
-    }
-
-    fn start() -> Option<Cloud> {
+    /// Starts one of the test's own: moto gives all its databases the same resource id, so that tests with a database
+    /// cannot share one. `None`, and a note on standard error, where there is no `moto_server`.
+    pub fn start() -> Option<Cloud> {
         let Some(server) = server() else {
             // Written past the test harness, which keeps back what passing tests print.
             let _ = std::io::stderr().write_all(
