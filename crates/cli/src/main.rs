@@ -43,12 +43,7 @@ fn main() -> ExitCode {
 /// Logs go to standard error, if `INFRA_LOG` asks for them.
 fn start_logging() {
     let Ok(level) = std::env::var("INFRA_LOG") else { return };
-    let filter = match level.as_str() {
-        "error" | "warn" | "info" | "debug" | "trace" => {
-            format!("infra_aws={level},infra_engine={level},infra={level}")
-        }
-        other => other.to_string(),
-    };
+    let filter = log_filter(&level);
     let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || !std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(!plain);
     match std::env::var("INFRA_LOG_FORMAT").as_deref() {
@@ -57,7 +52,28 @@ fn start_logging() {
     }
 }
 
+/// What is logged: a level, or targets with levels. Only infra's own targets are: those of the AWS SDK would log the
+/// bodies of calls, which hold secrets.
+fn log_filter(asked: &str) -> String {
+    let directive = |part: &str| match part.split_once('=') {
+        Some((target, _)) => target.starts_with("infra").then(|| part.to_string()),
+        None if part.starts_with("infra") => Some(part.to_string()),
+        None => Some(["infra", "infra_aws", "infra_engine"].map(|target| format!("{target}={part}")).join(",")),
+    };
+    let parts: Vec<String> = asked.split(',').map(str::trim).filter(|p| !p.is_empty()).filter_map(directive).collect();
+    parts.join(",")
+}
+
 /// The description of the command line, for completions.
 pub(crate) fn command_line() -> clap::Command {
     args::Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_the_targets_of_infra_are_logged() {
+        assert_eq!(super::log_filter("debug"), "infra=debug,infra_aws=debug,infra_engine=debug");
+        assert_eq!(super::log_filter("infra_aws=trace, aws_smithy_runtime=trace,hyper=trace"), "infra_aws=trace");
+    }
 }

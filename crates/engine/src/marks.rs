@@ -35,18 +35,21 @@ pub(crate) fn collect(value: &Value, path: &Path, found: &mut Vec<(Path, Marks)>
     }
 }
 
-/// The error about an ephemeral value of an argument that is stored: of any that is not write-only.
-pub(crate) fn ephemeral_argument(body: &Body, schema: &Block, found: &[(Path, Marks)]) -> Option<Diagnostic> {
+/// The errors about ephemeral values of arguments that are stored: of all but the write-only ones.
+pub(crate) fn ephemeral_arguments(body: &Body, schema: &Block, found: &[(Path, Marks)]) -> Vec<Diagnostic> {
     let stored = |path: &Path| match path.0.first() {
         Some(PathStep::Attribute(name)) => !schema.attributes.get(name).is_some_and(|a| a.write_only),
         _ => true,
     };
-    let (path, _) = found.iter().find(|(path, marks)| marks.contains(Marks::EPHEMERAL) && stored(path))?;
-    let detail = format!(
-        "The value of {path} is ephemeral, and this argument is stored in the state. Ephemeral values can be used only for \
-         write-only arguments."
-    );
-    Some(Diagnostic::error("Invalid use of ephemeral value", detail).at(range_of(body, schema, path)))
+    let problem = |path: &Path| {
+        let detail = format!(
+            "The value of {path} is ephemeral, and this argument is stored in the state. Ephemeral values can be used only \
+             for write-only arguments."
+        );
+        Diagnostic::error("Invalid use of ephemeral value", detail).at(range_of(body, schema, path))
+    };
+    let ephemeral = found.iter().filter(|(_, marks)| marks.contains(Marks::EPHEMERAL));
+    ephemeral.filter(|(path, _)| stored(path)).map(|(path, _)| problem(path)).collect()
 }
 
 /// The value with marks put on at these paths. Where a path leads nowhere (into an unknown value, or past the end), the

@@ -110,13 +110,14 @@ fn check_resource(
     }
     if !failed {
         let (value, found) = marks::take(&value);
-        world.report(marks::ephemeral_argument(&block.body, &schema.block, &found));
+        let address =
+            ResourceInstance { module: instance.clone(), resource: block.address.clone(), key: InstanceKey::None };
+        let ephemeral = marks::ephemeral_arguments(&block.body, &schema.block, &found);
+        world.report(ephemeral.into_iter().map(|p| p.about(&address)));
         let problems = match mode {
             ResourceMode::Data => known.validate_data(&block.address.ty, &value),
             _ => known.validate_resource(&block.address.ty, &value),
         };
-        let address =
-            ResourceInstance { module: instance.clone(), resource: block.address.clone(), key: InstanceKey::None };
         world.report(instance_diagnostics(problems, &address, Some(block), &schema.block));
     }
     for given in &block.provisioners {

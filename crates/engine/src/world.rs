@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource};
+use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_lang::config::{Config, Module};
 use infra_lang::eval::{Scope, Subject, evaluate};
@@ -295,7 +295,8 @@ impl<'a> World<'a> {
         let block = self.module(module).and_then(|m| m.resource(resource)).ok_or_else(told)?;
         let repeated = block.count.is_some() || block.for_each.is_some();
         let ty = if repeated { Type::Dynamic } else { (self.unknown_resource)(resource) };
-        Ok(Value::unknown(ty))
+        let marks = if resource.mode == ResourceMode::Ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
+        Ok(Value::unknown(ty).with_marks(marks))
     }
 
     /// The value of a module call: an output of it, or all of them as an object; for each of its instances if it has

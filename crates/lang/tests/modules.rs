@@ -6,6 +6,7 @@ use std::path::Path;
 use infra_address::{ModulePath, Resource};
 use infra_diag::Diagnostics;
 use infra_lang::config::{Config, IgnoreChanges, LoadOptions, load};
+use infra_value::Value;
 
 /// Loads files, of which those in `root/` are the root module.
 fn loaded(files: &[(&str, &str)]) -> (Config, Diagnostics) {
@@ -246,4 +247,13 @@ fn an_override_file_replaces_arguments_and_merges_lifecycles() {
     assert_eq!(resource.lifecycle.ignore_changes, IgnoreChanges::All);
     let local = |name: &str| config.root.locals[name].expr.range.file.to_string();
     assert_eq!((local("a"), local("b")), ("main.tf.json".to_string(), "override.tf.json".to_string()));
+}
+
+#[test]
+fn texts_of_a_variable_in_json_are_no_templates() {
+    let text = r#"{"variable": {"v": {"default": {"${k}": "arn:${region}"}, "description": "%{ if"}}}"#;
+    let (config, diagnostics) = loaded(&[("root/main.tf.json", text)]);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let default = config.root.variables["v"].default.as_ref();
+    assert_eq!(default, Some(&Value::object([("${k}", Value::string("arn:${region}"))])));
 }

@@ -14,6 +14,9 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::{LockInfo, LockOptions, State, StateError};
 
+/// How often a file that is no JSON is read again without the lock: it may be in the middle of being written.
+const READS_DURING_A_WRITE: u32 = 5;
+
 /// What can go wrong with a state that is kept somewhere.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -170,18 +173,25 @@ impl LocalState {
     /// # Errors
     /// When the file cannot be read, or holds something else. Nothing is changed then.
     pub fn read(&mut self) -> Result<Option<State>, StoreError> {
-        let text = self.read_text()?;
-        let parsed = State::parse(&text);
-        let journal = self.journal();
-        let state = match (parsed, journal) {
-            (parsed, Some((journal, text))) if cut_off(&parsed, &journal) => {
-                self.put(text.as_bytes())?;
-                let _ = fs::remove_file(self.journal_path());
-                self.recovered = true;
-                Some(journal)
+        let mut tries = 0;
+        let state = loop {
+            let parsed = State::parse(&self.read_text()?);
+            match (parsed, self.journal()) {
+                (parsed, Some((journal, text))) if cut_off(&parsed, &journal) => {
+                    // Without the lock somebody may be in the middle of that very write, and it is theirs to finish.
+                    if self.lock.is_some() {
+                        self.put(text.as_bytes())?;
+                        self.recovered = true;
+                    }
+                    break Some(journal);
+                }
+                (Ok(state), _) => break state,
+                (Err(StateError::NotJson(_)), _) if self.lock.is_none() && tries < READS_DURING_A_WRITE => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                (Err(error), _) => return Err(StoreError::Invalid { path: self.path.clone(), error }),
             }
-            (Ok(state), _) => state,
-            (Err(error), _) => return Err(StoreError::Invalid { path: self.path.clone(), error }),
         };
         self.serial = state.as_ref().map_or(0, |s| s.serial);
         self.as_read.clone_from(&state);
@@ -294,9 +304,12 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = with_suffix(path, ".new");
     let mut open = OpenOptions::new();
     let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(&temporary, path)
+    let written = file.write_all(bytes).and_then(|()| file.sync_data()).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // On a full disk every byte counts.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -368,6 +381,9 @@ mod tests {
         fs::write(&journal, &text).map_err(io(&journal))?;
         let mut torn = store(&folder);
         fs::write(torn.path(), &text[..text.len() / 2]).map_err(io(torn.path()))?;
+        assert_eq!(store(&folder).read()?.as_ref(), Some(&wanted));
+        assert!(journal.exists(), "a reader without the lock changed something");
+        torn.lock("test", LockOptions::default())?;
         assert_eq!(torn.read()?, Some(wanted));
         assert!(torn.was_recovered());
         assert!(!journal.exists());

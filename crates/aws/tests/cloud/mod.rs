@@ -20,7 +20,7 @@ impl Moto {
     /// Starts it on a free port; `None`, and a note, where there is none.
     pub fn start() -> Option<Moto> {
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let process = Command::new("moto_server")
+        let process = Command::new(server())
             .args(["-p", &port.to_string()])
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .env("MOTO_ACM_VALIDATION_WAIT", "0")
@@ -30,7 +30,7 @@ impl Moto {
             .stderr(Stdio::null())
             .spawn();
         let Ok(process) = process else {
-            eprintln!("SKIPPED: moto_server is not on the path (pip install 'moto[server]')");
+            eprintln!("SKIPPED: no moto_server on the path or in target/demo-venv (./demo installs it)");
             return None;
         };
         let moto = Moto { process, port };
@@ -145,4 +145,14 @@ fn completed(json: &Json, ty: &Type) -> Json {
         (Json::Array(elements), Type::List(t) | Type::Set(t)) => elements.iter().map(|e| completed(e, t)).collect(),
         _ => json.clone(),
     }
+}
+
+/// The emulator that `./demo` has installed, or else the one on the path.
+fn server() -> std::path::PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"),
+        std::path::PathBuf::from,
+    );
+    let installed = target.join("demo-venv/bin/moto_server");
+    if installed.is_file() { installed } else { "moto_server".into() }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use infra_engine::Registry;
-use infra_engine::plan::{Plan, PlanMode};
+use infra_engine::plan::Plan;
 use infra_lang::config::Config;
 use infra_state::{GoJson, State, to_go_json};
 use infra_view::text::{TextOptions, schemas_of};
@@ -47,13 +47,8 @@ fn plan_json(plan: &Plan, config: &Config, registry: &Registry) -> serde_json::V
 /// A plan as people read it.
 pub(crate) fn plan_text(plan: &Plan, config: &Config, registry: &Registry, colour: bool) -> String {
     let json = plan_json(plan, config, registry);
-    let options = text_options(colour, plan.mode);
+    let options = TextOptions { colour, columns: output::columns(), mode: plan.mode };
     infra_view::text::plan_text(&json, &schemas_of(registry), &options)
-}
-
-/// How texts are written here.
-pub(crate) fn text_options(colour: bool, mode: PlanMode) -> TextOptions {
-    TextOptions { colour, columns: output::columns(), mode }
 }
 
 fn show_state(args: &Show, path: Option<&Path>) -> Exit {

@@ -46,8 +46,10 @@ pub(crate) fn open(locking: &Locking, operation: &str) -> Result<(Store, State),
     let path = path(locking.state.as_ref());
     let mut locking = locking.clone();
     if locking.backup.is_none() {
-        let seconds = jiff::Timestamp::now().as_second();
-        locking.backup = Some(PathBuf::from(format!("{}.{seconds}.backup", path.display())));
+        // Two changes in one second each keep what was there before.
+        let now = jiff::Timestamp::now().as_second();
+        let mut names = (now..).map(|seconds| PathBuf::from(format!("{}.{seconds}.backup", path.display())));
+        locking.backup = names.find(|name| !name.exists());
     }
     let mut store = store::open(&path, &locking, operation)?;
     let state = store.read()?.ok_or_else(|| {

@@ -80,10 +80,11 @@ impl Planner<'_> {
             if gone && !self.world.has_errors() {
                 let (before, sensitive) = before(name);
                 // What is destroyed is told as the refresh before it found it.
-                let before = match destroy && self.options.refresh {
-                    true => self.world.output(&root, name).map_or(before, |value| value.unmark_deep().0),
-                    false => before,
+                let found = match destroy && self.options.refresh {
+                    true => self.world.output(&root, name).ok().map(|value| value.unmark_deep().0),
+                    false => None,
                 };
+                let before = found.filter(Value::is_wholly_known).unwrap_or(before);
                 let after = Value::null(Type::Dynamic);
                 let change = OutputChange { action: Action::Delete, before, after, sensitive, sensitive_after: false };
                 changes.insert(name.clone(), change);

@@ -54,6 +54,8 @@ pub struct JsonBody {
     node: Arc<JsonNode>,
     /// Properties that have been taken out by [`Body::partial_content`].
     taken: Arc<[Arc<str>]>,
+    /// Texts stand for themselves, not for templates: where nothing can be referred to.
+    literal: bool,
 }
 
 /// Reads a file in JSON syntax. What could be read is returned along with the errors.
@@ -69,10 +71,19 @@ pub fn parse_json_file(file: &Arc<str>, text: &str) -> (Body, Diagnostics) {
         diagnostics.push(Diagnostic::error("Root value must be object", detail).at(node.range.clone()));
     }
     let node = if is_body { node } else { JsonNode { kind: JsonKind::Object(Vec::new()), range: node.range } };
-    (Body::Json(JsonBody { node: Arc::new(node), taken: Arc::new([]) }), diagnostics)
+    (Body::Json(JsonBody::new(Arc::new(node))), diagnostics)
 }
 
 impl JsonBody {
+    fn new(node: Arc<JsonNode>) -> JsonBody {
+        JsonBody { node, taken: Arc::new([]), literal: false }
+    }
+
+    /// The same with arguments in which texts stand for themselves. The blocks in it are as they were.
+    pub(crate) fn with_literal_texts(&self) -> JsonBody {
+        JsonBody { literal: true, ..self.clone() }
+    }
+
     /// All of it.
     pub fn range(&self) -> &SourceRange {
         &self.node.range
@@ -105,7 +116,7 @@ impl JsonBody {
             if schema.attributes.iter().any(|a| a.name == &*member.name) {
                 match content.get(&member.name) {
                     Some(first) => diagnostics.push(duplicate(&member.name, &first.name_range, &member.name_range)),
-                    None => content.attributes.push(attribute(member, &mut diagnostics)),
+                    None => content.attributes.push(self.attribute(member, &mut diagnostics)),
                 }
             } else if let Some(block) = schema.blocks.iter().find(|b| b.ty == &*member.name) {
                 Unpacking { schema: block, member, labels: Vec::new() }.blocks(
@@ -123,7 +134,7 @@ impl JsonBody {
         diagnostics.extend(missing(schema, &content));
         let known = schema.attributes.iter().map(|a| a.name).chain(schema.blocks.iter().map(|b| b.ty));
         let taken = self.taken.iter().cloned().chain(known.map(Arc::from)).collect();
-        (content, JsonBody { node: self.node.clone(), taken }, diagnostics)
+        (content, JsonBody { taken, ..self.clone() }, diagnostics)
     }
 
     /// This body with the properties of `other` in the place of its own of the same names. Those named in `merged` are
@@ -136,14 +147,14 @@ impl JsonBody {
             if let Some(inside) = inside
                 && matches!((&inside.value.kind, &member.value.kind), (JsonKind::Object(_), JsonKind::Object(_)))
             {
-                let of = |node: &Arc<JsonNode>| JsonBody { node: node.clone(), taken: Arc::new([]) };
+                let of = |node: &Arc<JsonNode>| JsonBody::new(node.clone());
                 member.value = of(&inside.value).overridden_by(&of(&member.value), &[]).node;
             }
         }
         let kept: Vec<JsonMember> =
             own.into_iter().filter(|m| !members.iter().any(|replaced| replaced.name == m.name)).collect();
         let kind = JsonKind::Object(kept.into_iter().chain(members).collect());
-        JsonBody { node: Arc::new(JsonNode { kind, range: self.node.range.clone() }), taken: Arc::new([]) }
+        JsonBody::new(Arc::new(JsonNode { kind, range: self.node.range.clone() }))
     }
 
     /// The properties that have not been taken out.
@@ -156,7 +167,7 @@ impl JsonBody {
     pub(crate) fn only(&self, name: &str) -> Option<JsonBody> {
         let member = self.own_members().into_iter().find(|m| &*m.name == name)?;
         let node = JsonNode { kind: JsonKind::Object(vec![member]), range: self.node.range.clone() };
-        Some(JsonBody { node: Arc::new(node), taken: Arc::new([]) })
+        Some(JsonBody::new(Arc::new(node)))
     }
 
     /// Every property as an argument.
@@ -173,19 +184,22 @@ impl JsonBody {
             }
             match attributes.iter().find(|a| a.name == member.name) {
                 Some(first) => diagnostics.push(duplicate(&member.name, &first.name_range, &member.name_range)),
-                None => attributes.push(attribute(member, &mut diagnostics)),
+                None => attributes.push(self.attribute(member, &mut diagnostics)),
             }
         }
         (attributes, diagnostics)
     }
-}
 
-fn attribute(member: &JsonMember, diagnostics: &mut Diagnostics) -> Attribute {
-    Attribute {
-        name: member.name.clone(),
-        name_range: member.name_range.clone(),
-        expr: expression(&member.value, diagnostics),
-        range: member.name_range.to(&member.value.range),
+    fn attribute(&self, member: &JsonMember, diagnostics: &mut Diagnostics) -> Attribute {
+        Attribute {
+            name: member.name.clone(),
+            name_range: member.name_range.clone(),
+            expr: match self.literal {
+                true => literal(&member.value),
+                false => expression(&member.value, diagnostics),
+            },
+            range: member.name_range.to(&member.value.range),
+        }
     }
 }
 
@@ -257,7 +271,7 @@ impl Unpacking<'_> {
     fn block(&self, node: &Arc<JsonNode>) -> Block {
         let ty_range = self.member.name_range.clone();
         let header_range = self.labels.last().map_or(ty_range.clone(), |l| ty_range.to(&l.range));
-        let body = Body::Json(JsonBody { node: node.clone(), taken: Arc::new([]) });
+        let body = Body::Json(JsonBody::new(node.clone()));
         Block { ty: self.member.name.clone(), ty_range, labels: self.labels.clone(), body, header_range }
     }
 }
@@ -277,6 +291,22 @@ pub fn expression(node: &JsonNode, diagnostics: &mut Diagnostics) -> Expr {
             };
             ExprKind::Object(members.iter().map(item).collect())
         }
+    };
+    Expr { kind, range: node.range.clone() }
+}
+
+/// A JSON value as an expression in which texts stand for themselves.
+fn literal(node: &JsonNode) -> Expr {
+    let text =
+        |text: &str, range: &SourceRange| Expr { kind: ExprKind::Literal(Value::string(text)), range: range.clone() };
+    let kind = match &node.kind {
+        JsonKind::String(content) => return text(content, &node.range),
+        JsonKind::Array(items) => ExprKind::Tuple(items.iter().map(|item| literal(item)).collect()),
+        JsonKind::Object(members) => {
+            let item = |m: &JsonMember| ObjectItem { key: text(&m.name, &m.name_range), value: literal(&m.value) };
+            ExprKind::Object(members.iter().map(item).collect())
+        }
+        _ => return expression(node, &mut Diagnostics::new()),
     };
     Expr { kind, range: node.range.clone() }
 }

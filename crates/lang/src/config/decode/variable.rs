@@ -10,7 +10,7 @@ use crate::config::static_expr::{constant, constant_bool, constant_text, keyword
 use crate::config::types::{error_text, type_constraint};
 use crate::config::{CheckRule, Defaults, Variable, apply_defaults};
 use crate::eval::{Subject, references};
-use crate::syntax::ast::{Block, Expr, ExprKind};
+use crate::syntax::ast::{Block, Body, Expr, ExprKind};
 
 const VARIABLE: Spec = Spec {
     attributes: &[
@@ -30,7 +30,11 @@ const RESERVED: [&str; 9] =
 
 /// A `variable` block.
 pub(super) fn read(block: &Block, diagnostics: &mut Diagnostics) -> Variable {
-    let content = content(&block.body, &VARIABLE, diagnostics);
+    let body = match &block.body {
+        Body::Json(body) => Body::Json(body.with_literal_texts()),
+        body => body.clone(),
+    };
+    let content = content(&body, &VARIABLE, diagnostics);
     let name = name_of(block, "Invalid variable name", diagnostics);
     if let Some(label) = block.labels.first()
         && RESERVED.contains(&&*name)
