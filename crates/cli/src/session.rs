@@ -17,6 +17,7 @@ use infra_provider::Provider;
 use infra_value::{Members, Value};
 use sha2::{Digest, Sha256};
 
+use crate::commands::valid_workspace as valid;
 use crate::output;
 use crate::store::{self, LocalBackend};
 
@@ -64,12 +65,14 @@ impl Session {
             Ok(backend) => (backend, None),
             Err(problem) => (LocalBackend::default(), Some(problem)),
         };
+        let workspace = store::workspace();
+        let backend_problem = backend_problem.or_else(|| valid(&workspace).err());
         let session = Session {
             config,
             sources,
             registry: registry(),
             colour: output::use_colour(no_color),
-            workspace: store::workspace(),
+            workspace,
             backend,
             backend_problem,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use infra_diag::Diagnostic;
 use infra_engine::StateStore;
-use infra_state::{LocalState, LockOptions, State, StoreError};
+use infra_state::{LocalState, LockOptions, State, StateError, StoreError};
 
 use crate::args::Locking;
 
@@ -132,6 +132,14 @@ pub(crate) fn explain(error: &StoreError) -> Diagnostic {
         StoreError::Io { path, error } => {
             Diagnostic::error("The state cannot be read or written", format!("{}: {error}.", path.display()))
         }
+        StoreError::Invalid { path, error: StateError::Newer(version) } => Diagnostic::error(
+            "Unsupported state file format",
+            format!(
+                "{} has format version {version}, and this version of infra knows version 4. A newer program has written it: \
+                 use that one, or a newer infra.\n\nNothing was changed.",
+                path.display()
+            ),
+        ),
         StoreError::Invalid { path, error } => Diagnostic::error(
             "The state cannot be used",
             format!(

@@ -58,7 +58,8 @@ impl Lines {
         let Some(bar) = &self.live else { return };
         let running = self.running.borrow();
         let items: Vec<String> = running.iter().map(|(what, (doing, _))| format!("{what} {doing}")).collect();
-        bar.set_message(items.join(", "));
+        let count = if items.len() > 1 { format!("{} under way: ", items.len()) } else { String::new() };
+        bar.set_message(count + &items.join(", "));
     }
 
     /// Takes the live line away.

@@ -19,6 +19,8 @@ mod validate;
 mod version;
 mod workspace;
 
+pub(crate) use workspace::valid as valid_workspace;
+
 use crate::Exit;
 use crate::args::Command;
 

@@ -50,7 +50,8 @@ fn list(session: &Session) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-fn valid(name: &str) -> Result<(), Diagnostic> {
+/// Whether a workspace can be called so.
+pub(crate) fn valid(name: &str) -> Result<(), Diagnostic> {
     let fits = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\']) && !name.starts_with('-');
     match fits {
         true => Ok(()),

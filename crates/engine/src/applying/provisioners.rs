@@ -1,44 +1,16 @@
 //! `provisioner "local-exec"`: a command that runs here after a resource is created, or before it is destroyed.
 
-use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::sync::{Arc, LazyLock};
 
 use infra_address::ResourceInstance;
 use infra_diag::{Diagnostic, Diagnostics, Severity};
 use infra_lang::config::{OnFailure, Provisioner, ProvisionerWhen};
 use infra_lang::eval::{Scope, decode_body};
-use infra_schema::{Attribute, Block as Schema};
-use infra_value::{Marks, Type, Value};
+use infra_value::{Marks, Value};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use super::Applier;
 use crate::ui::Event;
-
-static LOCAL_EXEC: LazyLock<Schema> = LazyLock::new(|| {
-    let attribute = |ty: Type, required: bool| Attribute {
-        ty,
-        required,
-        optional: !required,
-        computed: false,
-        sensitive: false,
-        write_only: false,
-        deprecated: false,
-        default: None,
-        force_new: false,
-    };
-    let attributes: BTreeMap<Arc<str>, Attribute> = [
-        ("command", Type::String, true),
-        ("interpreter", Type::list(Type::String), false),
-        ("working_dir", Type::String, false),
-        ("environment", Type::map(Type::String), false),
-        ("quiet", Type::Bool, false),
-    ]
-    .into_iter()
-    .map(|(name, ty, required)| (name.into(), attribute(ty, required)))
-    .collect();
-    Schema { attributes, blocks: BTreeMap::new() }
-});
 
 impl Applier<'_> {
     /// Runs the provisioners of an instance for one occasion, in order. False after the errors have been told.
@@ -74,13 +46,13 @@ impl Applier<'_> {
         let fail = |summary: &str, detail: String| {
             Err(Diagnostics::from(Diagnostic::error(summary, detail).at(place.clone()).about(address)))
         };
-        if &*provisioner.ty != "local-exec" {
+        let Some(schema) = crate::provisioner::schema(&provisioner.ty) else {
             return fail(
                 &format!("Unsupported provisioner {:?}", provisioner.ty),
                 "infra runs local-exec provisioners only. Do this where the machine or image is built.".into(),
             );
-        }
-        let (config, problems) = decode_body(&provisioner.body, &LOCAL_EXEC, scope, &[]);
+        };
+        let (config, problems) = decode_body(&provisioner.body, schema, scope, &[]);
         if problems.has_errors() {
             return Err(problems);
         }

@@ -143,10 +143,11 @@ impl<'a> Planner<'a> {
         let block = &schema.block;
         let ty = &*address.resource.ty;
         let (config, config_marks) = marks::take(config);
-        if config.marks_deep().contains(Marks::EPHEMERAL) {
+        let ephemeral = marks::ephemeral_arguments(&site.block.body, &schema.block, &config_marks);
+        if !ephemeral.is_empty() {
+            self.world.report(ephemeral.into_iter().map(|problem| problem.about(address)));
             return None;
         }
-        self.ephemeral_arguments(site, address, schema, &config_marks)?;
         let problems = provider.validate_resource(ty, &config);
         let failed = problems.iter().any(infra_provider::Problem::is_error);
         self.world.report(instance_diagnostics(problems, address, Some(site.block), block));
@@ -225,35 +226,6 @@ impl<'a> Planner<'a> {
             action = Action::Update;
         }
         Some(Outcome { action, reason, after, replace_paths, private: planned.private })
-    }
-
-    /// Arguments that take no ephemeral value: all but write-only ones.
-    fn ephemeral_arguments(
-        &self,
-        site: &Site<'_>,
-        address: &ResourceInstance,
-        schema: &Schema,
-        found: &[(Path, Marks)],
-    ) -> Option<()> {
-        for (path, marks) in found {
-            let write_only = match path.0.first() {
-                Some(infra_value::PathStep::Attribute(name)) => {
-                    schema.block.attributes.get(name).is_some_and(|a| a.write_only)
-                }
-                _ => false,
-            };
-            if marks.contains(Marks::EPHEMERAL) && !write_only {
-                let detail = format!(
-                    "The value of {path} is ephemeral, and this argument is stored in the state. Ephemeral values can be \
-                     used only for write-only arguments."
-                );
-                let range = infra_lang::eval::range_of(&site.block.body, &schema.block, path);
-                let problem = Diagnostic::error("Invalid use of ephemeral value", detail).at(range).about(address);
-                self.world.report([problem]);
-                return None;
-            }
-        }
-        Some(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are what the provider is asked with")]
