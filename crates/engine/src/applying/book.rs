@@ -20,7 +20,8 @@ pub trait StateStore: Send {
     fn save(&mut self, state: &mut State) -> Result<(), String>;
 }
 
-/// A state that is written down after each change. Changes that come faster than they can be written share a write.
+/// A state that is written down after each change. Changes that come faster than they can be written share a write; a
+/// new object's id does not wait.
 pub(crate) struct Book<'s>(Mutex<Pages<'s>>);
 
 struct Pages<'s> {
@@ -69,6 +70,13 @@ impl<'s> Book<'s> {
         change(&mut pages.state);
         pages.behind = true;
         pages.write_if_due();
+    }
+
+    /// Changes the state and writes it at once, whatever the cost: what is not written now could never be found again.
+    pub fn write_at_once(&self, change: impl FnOnce(&mut State)) {
+        let mut pages = self.pages();
+        change(&mut pages.state);
+        pages.write();
     }
 
     /// Writes what is still to be written, again and again; never ends.

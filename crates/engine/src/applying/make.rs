@@ -181,7 +181,7 @@ impl Applier<'_> {
         let (book, found, private) = (&self.book, &job.config_marks, &planned.1);
         let checkpoint = |partial: Value| {
             let encoded = encode(schema, change, &marked(schema, found, &partial), private, true);
-            book.write(|state| state.set_current(address, &change.provider, Some(encoded)));
+            book.write_at_once(|state| state.set_current(address, &change.provider, Some(encoded)));
         };
         let applied = configured
             .apply(ApplyRequest {
@@ -202,7 +202,9 @@ impl Applier<'_> {
         if !failed && !applied.legacy {
             inconsistent = self.check_result(job, &planned.0, &applied.value);
         }
-        let tainted = creates && (failed || inconsistent);
+        // Until its provisioners have succeeded a new object counts as half made.
+        let provisions = creates && job.block.provisioners.iter().any(|p| p.when == ProvisionerWhen::Create);
+        let tainted = creates && (failed || inconsistent || provisions);
         let encoded = (!applied.value.is_null()).then(|| encode(job.schema, change, &value, &applied.private, tainted));
         let gone = encoded.is_none();
         self.book.write(|state| {
@@ -215,15 +217,19 @@ impl Applier<'_> {
             self.ui.event(Event::ApplyFailed { address, deposed: None, action: shown, elapsed });
             return None;
         }
-        if creates && !self.provision_new(job, &value).await {
+        if provisions {
+            if !self.provision_new(job, &value).await {
+                let elapsed = started.elapsed();
+                self.ui.event(Event::ApplyFailed { address, deposed: None, action: shown, elapsed });
+                return None;
+            }
             self.book.write(|state| {
                 if let Some(object) = &mut state.slot_mut(address, &change.provider).current {
-                    object.tainted = true;
+                    object.tainted = false;
                 }
             });
-            self.ui.event(Event::ApplyFailed { address, deposed: None, action: shown, elapsed: started.elapsed() });
-            return None;
         }
+        let elapsed = started.elapsed();
         let id = id_of(&applied.value);
         self.ui.event(Event::ApplyDone { address, deposed: None, action: shown, id, elapsed });
         let mut counts = self.counts.borrow_mut();
@@ -237,9 +243,6 @@ impl Applier<'_> {
 
     async fn provision_new(&self, job: &Job<'_>, value: &Value) -> bool {
         let address = &job.change.address;
-        if job.block.provisioners.is_empty() {
-            return true;
-        }
         let scope = self.world.scope(&address.module, Some(job.repetition.clone()));
         let scope = scope.with_self(self_value(value));
         self.provision(address, &job.block.provisioners, ProvisionerWhen::Create, &scope).await
