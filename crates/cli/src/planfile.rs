@@ -1,8 +1,8 @@
 //! Saved plans as files that only their owner can read.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use infra_diag::Diagnostic;
@@ -22,7 +22,12 @@ pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Diagnostic> {
     }
     let mut open = OpenOptions::new();
     let file = open.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(plan.to_text().as_bytes())).map_err(|error| {
+    let written = file.and_then(|mut file| {
+        // A file that was there before keeps its mode otherwise.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(plan.to_text().as_bytes())
+    });
+    written.map_err(|error| {
         Diagnostic::error(
             "Failed to write plan file",
             format!("The plan could not be written to {}: {error}.", path.display()),

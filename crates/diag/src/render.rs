@@ -60,7 +60,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, options: RenderOptions
 fn place(diagnostic: &Diagnostic, sources: &Sources, paint: &dyn Fn(&str, &str) -> String) -> String {
     let mut out = String::new();
     if let Some(address) = &diagnostic.address {
-        let _ = writeln!(out, "  with {},", paint(BOLD, address));
+        let more = if diagnostic.subject.is_some() { "," } else { "" };
+        let _ = writeln!(out, "  with {}{more}", paint(BOLD, address));
     }
     if let Some(range) = &diagnostic.subject {
         let (file, line) = (&range.file, range.start.line);

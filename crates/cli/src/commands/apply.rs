@@ -183,14 +183,15 @@ fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan
     let mut store = store::open(&session.state_path(args.locking.state.as_ref()), &args.locking, "OperationTypeApply")?;
     let state = store.read()?;
     let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
-    if saved.lineage != lineage && !(saved.lineage.is_empty() && state.is_none()) {
+    // A plan from before there was a state has no lineage; a state that has come since makes it stale.
+    if saved.lineage != lineage && !saved.lineage.is_empty() {
         return Err(Diagnostic::error(
             "Saved plan does not match the given state",
             "The plan was made from another state: this one has another lineage. Plan again in the folder and workspace that \
              it is to be applied in.",
         ));
     }
-    if saved.serial != serial {
+    if saved.serial != serial || saved.lineage != lineage {
         return Err(Diagnostic::error(
             "Saved plan is stale",
             format!(
