@@ -37,7 +37,7 @@ pub(crate) fn gather(
     let mut problems = Diagnostics::new();
     from_environment(module, &mut found, &mut problems);
     for path in automatic_files() {
-        from_file(module, &path, false, &mut found, sources, &mut problems);
+        from_file(module, &path, &mut found, sources, &mut problems);
     }
     from_options(module, options, &mut found, sources, &mut problems);
     let mut variables = RootVariables::default();
@@ -115,7 +115,6 @@ fn automatic_files() -> Vec<PathBuf> {
 fn from_file(
     module: &Module,
     path: &Path,
-    required: bool,
     found: &mut BTreeMap<Arc<str>, Given>,
     sources: &mut Sources,
     problems: &mut Diagnostics,
@@ -147,7 +146,6 @@ fn from_file(
             );
             continue;
         }
-        let _ = required;
         let from = format!("the file {name}");
         found.insert(variable, Given { value: input.value, range: Some(input.range), from });
     }
@@ -163,7 +161,7 @@ fn from_options(
 ) {
     for option in in_order(options) {
         match option {
-            Ordered::File(path) => from_file(module, &path, true, found, sources, problems),
+            Ordered::File(path) => from_file(module, &path, found, sources, problems),
             Ordered::Var(text) => {
                 let Some((name, value)) = text.split_once('=') else {
                     problems.push(Diagnostic::error(

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use infra_address::{Resource, ResourceMode};
 use infra_provider::{Private, Problem, Provider};
 use infra_schema::Schema;
 use infra_state::Instance;
-use infra_value::{Marks, Path, Value, value_to_json};
+use infra_value::{Marks, Path, Value, value_from_json, value_to_json};
 use serde_json::Value as Json;
 
 use crate::marks;
@@ -19,6 +20,21 @@ pub(crate) fn decode(provider: &dyn Provider, ty: &str, instance: &Instance) -> 
 pub(crate) fn marks_of(schema: &Schema, instance: &Instance, value: &Value) -> Vec<(Path, Marks)> {
     let stored = instance.sensitive.iter().map(|path| (path.clone(), Marks::SENSITIVE));
     stored.chain(marks::of_schema(&schema.block, value)).collect()
+}
+
+/// The value of a state instance with its marks. A data source is never brought to a newer schema: it is read anew.
+pub(crate) fn marked(
+    provider: &dyn Provider,
+    schema: &Schema,
+    resource: &Resource,
+    instance: &Instance,
+) -> Option<Value> {
+    let value = match resource.mode {
+        ResourceMode::Managed => decode(provider, &resource.ty, instance).ok()?,
+        _ => value_from_json(&Json::Object(instance.attributes.clone()), &schema.block.ty()).ok()?,
+    };
+    let found = marks_of(schema, instance, &value);
+    Some(marks::put(&value, &found))
 }
 
 /// A state instance from an object with its marks. Unknown parts, which only a failed apply leaves, become null.

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use infra_address::{InstanceKey, ModuleInstance, Resource, ResourceMode};
+use infra_address::{InstanceKey, ModuleInstance, Resource};
 use infra_lang::config::Config;
 use infra_lang::eval::Scope;
 use infra_lang::functions::FunctionContext;
 use infra_state::State;
 use infra_value::{Type, Value};
 
+use crate::codec;
 use crate::expand::{Repetition, Shape};
 use crate::graph::Graph;
 use crate::registry::Registry;
 use crate::world::World;
-use crate::{codec, marks};
 
 /// What expressions are evaluated against.
 pub struct ConsoleInputs<'a> {
@@ -40,7 +40,6 @@ pub async fn console<T>(inputs: ConsoleInputs<'_>, ask: impl FnOnce(&dyn Scope) 
         variables.entry(name.clone()).or_insert_with(unknown);
     }
     let world = World::new(config, functions, workspace, variables, Box::new(|_| Type::Dynamic));
-    let (graph, _) = Graph::build(config, registry, &Default::default());
     for module in config.modules() {
         crate::planning::expand_module(&world, &module.path);
         let instances = world.modules.borrow().instances.get(&module.path).cloned().unwrap_or_default();
@@ -55,7 +54,6 @@ pub async fn console<T>(inputs: ConsoleInputs<'_>, ask: impl FnOnce(&dyn Scope) 
             }
         }
     }
-    drop(graph);
     ask(&world.scope(&ModuleInstance::root(), None))
 }
 
@@ -72,16 +70,9 @@ fn put_resource(
     for (key, slot) in found.into_iter().flat_map(|r| &r.instances) {
         let (Some(object), Some(found)) = (&slot.current, found) else { continue };
         let Some(schema) = registry.schema(&found.provider.source, resource.mode, &resource.ty) else { continue };
-        let value = match (resource.mode, registry.get(&found.provider.source)) {
-            (ResourceMode::Managed, Some(provider)) => codec::decode(&**provider, &resource.ty, object).ok(),
-            _ => {
-                let json = serde_json::Value::Object(object.attributes.clone());
-                infra_value::value_from_json(&json, &schema.block.ty()).ok()
-            }
-        };
-        if let Some(value) = value {
-            let found = codec::marks_of(schema, object, &value);
-            values.insert(key.clone(), marks::put(&value, &found));
+        let provider = registry.get(&found.provider.source);
+        if let Some(value) = provider.and_then(|p| codec::marked(&**p, schema, resource, object)) {
+            values.insert(key.clone(), value);
         }
     }
     if shape == Shape::Single && !values.contains_key(&InstanceKey::None) {

@@ -1,6 +1,7 @@
 //! Expand, refresh, plan, apply: the graph. Knows no cloud and no screen.
 
 mod applying;
+mod asking;
 mod codec;
 mod conditions;
 mod console;

@@ -81,7 +81,7 @@ pub(crate) fn apply(config: &Config, state: &State) -> Moved {
         let taken =
             moved.previous.contains_key(&to) || moved.state.slot(&to).is_some() && follow(&statements, &to).1 == to;
         if taken {
-            if !matches!(implied_only(&statements, from), Some(true)) {
+            if touches(&statements, from) {
                 moved.blocked.push((from.clone(), to));
             }
             continue;
@@ -143,10 +143,6 @@ fn declared_at(config: &Config, module: &ModulePath, from: &Target, to: &Target)
         }
         _ => None,
     }
-}
-
-fn implied_only(statements: &[Statement], from: &ResourceInstance) -> Option<bool> {
-    Some(!touches(statements, from))
 }
 
 fn statement(module: &ModulePath, block: &Block) -> Statement {

@@ -1,6 +1,7 @@
 //! What the EC2 types share: filters, tags, and reads that several types are answered from.
 
 pub(crate) mod interfaces;
+pub(crate) mod ipv6;
 pub(crate) mod permissions;
 pub(crate) mod routes;
 pub(crate) mod single_rule;

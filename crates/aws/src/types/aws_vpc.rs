@@ -13,7 +13,7 @@ use infra_catalog::OpContext;
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
-use crate::ec2::{self, filter};
+use crate::ec2::{self, filter, ipv6};
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
 use crate::wait::{PROPAGATION, Seen, Wait, retry, retry_on};
@@ -340,7 +340,7 @@ fn ipv6(object: &mut Object, vpc: &Vpc) {
 }
 
 /// The state of an IPv6 association, and why it is so.
-async fn association_state(aws: &Aws, id: &str) -> Result<Option<(String, String)>, Failure> {
+async fn association_state(aws: &Aws, id: &str) -> Result<Option<ipv6::State>, Failure> {
     let call = aws.ec2().describe_vpcs().filters(filter("ipv6-cidr-block-association.association-id", [id]));
     let answer = call.send().await.doing(format!("reading EC2 VPC IPv6 CIDR block association ({id})"))?;
     let mut all = answer.vpcs().iter().flat_map(Vpc::ipv6_cidr_block_association_set);
@@ -352,32 +352,14 @@ async fn association_state(aws: &Aws, id: &str) -> Result<Option<(String, String
 }
 
 async fn associated(aws: &Aws, id: &str) -> Result<(), Failure> {
-    Wait::new(format!("waiting for EC2 VPC IPv6 CIDR block ({id}) create"), IPV6)
-        .until(|| async {
-            Ok(match association_state(aws, id).await? {
-                Some((state, message)) => {
-                    let pending = ["associating", "disassociated", "failing"];
-                    Seen::by_state((), &state, &pending, &["associated"]).because(Some(&message))
-                }
-                None => Seen::Missing,
-            })
-        })
-        .await
+    let wait = Wait::new(format!("waiting for EC2 VPC IPv6 CIDR block ({id}) create"), IPV6);
+    ipv6::associated(wait, || association_state(aws, id)).await
 }
 
 async fn disassociate(aws: &Aws, vpc: &str, id: &str) -> Result<(), Failure> {
     let call = aws.ec2().disassociate_vpc_cidr_block().association_id(id);
     let answer = call.send().await.doing(format!("disassociating EC2 VPC ({vpc}) IPv6 CIDR block ({id})"));
     ignoring(answer, &["InvalidVpcCidrBlockAssociationID.NotFound"])?;
-    Wait::new(format!("waiting for EC2 VPC IPv6 CIDR block ({id}) delete"), PROPAGATION)
-        .until_gone(|| async {
-            Ok(match association_state(aws, id).await? {
-                Some((state, message)) => {
-                    let pending = ["associated", "disassociating", "failing"];
-                    Seen::by_state((), &state, &pending, &["disassociated"]).because(Some(&message))
-                }
-                None => Seen::Missing,
-            })
-        })
-        .await
+    let wait = Wait::new(format!("waiting for EC2 VPC IPv6 CIDR block ({id}) delete"), PROPAGATION);
+    ipv6::disassociated(wait, || association_state(aws, id)).await
 }

@@ -4,16 +4,17 @@ use std::time::Instant;
 
 use infra_address::{ResourceInstance, ResourceMode};
 use infra_diag::{Diagnostic, Severity};
-use infra_lang::config::{IgnoreChanges, ProvisionerWhen, Resource as Block};
+use infra_lang::config::{ProvisionerWhen, Resource as Block};
 use infra_lang::eval::decode_body;
 use infra_provider::plan as rules;
-use infra_provider::{ApplyRequest, Configured, PlanRequest, Private, Problem};
+use infra_provider::{ApplyRequest, Configured, Private, Problem};
 use infra_schema::Schema;
 use infra_state::Instance;
 use infra_value::{Marks, Path, Value};
 
 use super::Applier;
 use super::provisioners::self_value;
+use crate::asking::ask;
 use crate::conditions::{nested_read_failed, resource_rules};
 use crate::expand::Repetition;
 use crate::plan::{Action, Reason, ResourceChange};
@@ -250,29 +251,8 @@ impl Applier<'_> {
 
     async fn plan_again(&self, job: &Job<'_>, prior: &Value, private: &Private) -> Option<(Value, Private)> {
         let Job { change, block, schema, configured, config, .. } = job;
-        let ignore = match (&block.lifecycle.ignore_changes, prior.is_null()) {
-            (_, true) => None,
-            (IgnoreChanges::All, _) => Some(rules::Ignore::All),
-            (IgnoreChanges::Paths(paths), _) => {
-                Some(rules::Ignore::Paths(paths.iter().map(|(path, _)| path.clone()).collect()))
-            }
-        };
-        let effective = match &ignore {
-            Some(ignore) => rules::ignore_in_config(&schema.block, prior, config, ignore),
-            None => config.clone(),
-        };
-        let proposed = rules::proposed_new(&schema.block, prior, &effective);
-        let request =
-            PlanRequest { ty: &change.address.resource.ty, prior, config: &effective, proposed: &proposed, private };
-        match configured.plan(request).await {
-            Ok(mut planned) => {
-                if planned.legacy
-                    && let Some(ignore) = &ignore
-                {
-                    planned.value = rules::ignore_in_planned(&schema.block, prior, &planned.value, ignore);
-                }
-                Some((planned.value, planned.private))
-            }
+        match ask(*configured, block, schema, prior, config, private).await {
+            Ok(planned) => Some((planned.value, planned.private)),
             Err(problems) => {
                 let told = instance_diagnostics(problems, &change.address, Some(block), &schema.block);
                 self.world.report(told);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use infra_address::{InstanceKey, ProviderConfig, ResourceInstance, ResourceMode};
+use infra_address::{InstanceKey, ProviderConfig, ResourceInstance};
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::Config;
 use infra_lang::functions::FunctionContext;
@@ -24,6 +24,7 @@ pub use book::StateStore;
 
 use self::book::Book;
 use self::steps::Step;
+use crate::codec;
 use crate::expand::expand;
 use crate::graph::{Graph, Node};
 use crate::plan::{Action, Counts, Plan, PlanMode};
@@ -33,7 +34,6 @@ use crate::targets;
 use crate::ui::Ui;
 use crate::walk::{Visited, walk};
 use crate::world::World;
-use crate::{codec, marks};
 
 /// What an apply is made of.
 pub struct ApplyInputs<'a> {
@@ -78,6 +78,8 @@ pub(crate) struct Applier<'a> {
     pub graph: Graph,
     pub registry: &'a Registry,
     pub plan: &'a Plan,
+    /// The numbers of the changes of present objects.
+    by_address: HashMap<ResourceInstance, usize>,
     pub book: Book<'a>,
     pub ui: &'a dyn Ui,
     pub stop: &'a AtomicBool,
@@ -102,6 +104,13 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
         graph,
         registry,
         plan,
+        by_address: plan
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| change.deposed.is_none())
+            .map(|(i, change)| (change.address.clone(), i))
+            .collect(),
         book: Book::new(plan.prior_state.clone(), store),
         ui,
         stop,
@@ -232,20 +241,19 @@ impl Applier<'_> {
 
     /// The value of an instance that nothing is done with, or of a data source that has been read.
     fn set_unchanged_value(&self, address: &ResourceInstance) {
-        let change = self.plan.changes.iter().find(|c| c.address == *address && c.deposed.is_none());
+        let change = self.by_address.get(address).map(|i| &self.plan.changes[*i]);
         let value = match change {
             Some(change) if change.action == Action::NoOp => Some(change.after.clone()),
-            Some(change) if change.action == Action::Read => self.value_in_state(address, true),
+            // What is to be read, made or changed has its value when that is done.
             Some(_) => None,
-            None => self.value_in_state(address, address.resource.mode == ResourceMode::Data),
+            None => self.value_in_state(address),
         };
         let gone = self.plan.mode == PlanMode::RefreshOnly && change.is_none() && value.is_none();
         let value = match gone {
             true => self.unknown_of(address),
             false => value,
         };
-        let pending = change.is_some_and(|c| c.action == Action::Read);
-        match value.filter(|_| !pending) {
+        match value {
             Some(value) => self.world.set_value(&address.module, &address.resource, &address.key, value),
             // Left out by a target, and never made.
             None if change.is_none() && !self.plan.targets.is_empty() => {
@@ -262,21 +270,12 @@ impl Applier<'_> {
         Some(Value::unknown(schema.block.ty()))
     }
 
-    fn value_in_state(&self, address: &ResourceInstance, data: bool) -> Option<Value> {
+    fn value_in_state(&self, address: &ResourceInstance) -> Option<Value> {
         let resource = self.plan.prior_state.resources.get(&(address.module.clone(), address.resource.clone()))?;
         let object = resource.instances.get(&address.key)?.current.as_ref()?;
         let known = self.registry.get(&resource.provider.source)?;
-        let ty = &*address.resource.ty;
-        let schema = if data { known.data_schema(ty)? } else { known.resource_schema(ty)? };
-        let value = match data {
-            true => {
-                let json = serde_json::Value::Object(object.attributes.clone());
-                infra_value::value_from_json(&json, &schema.block.ty()).ok()?
-            }
-            false => codec::decode(&**known, ty, object).ok()?,
-        };
-        let found = codec::marks_of(schema, object, &value);
-        Some(marks::put(&value, &found))
+        let schema = self.registry.schema(&resource.provider.source, address.resource.mode, &address.resource.ty)?;
+        codec::marked(&**known, schema, &address.resource, object)
     }
 
     /// The provider of a change, ready for calls.

@@ -1,7 +1,5 @@
 //! `check` blocks.
 
-use std::collections::BTreeSet;
-
 use infra_address::ModuleInstance;
 use infra_diag::Severity;
 
@@ -11,7 +9,7 @@ use crate::plan::{CheckKind, PlanMode};
 use crate::world::World;
 
 impl Planner<'_> {
-    pub(super) fn check_everything(&self, _wanted: &BTreeSet<usize>) {
+    pub(super) fn check_everything(&self) {
         if self.options.mode == PlanMode::Destroy || !self.options.targets.is_empty() {
             return;
         }

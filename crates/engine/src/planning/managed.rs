@@ -2,10 +2,9 @@
 
 use infra_address::ResourceInstance;
 use infra_diag::{Diagnostic, Severity};
-use infra_lang::config::IgnoreChanges;
 use infra_lang::eval::{decode_body, references};
 use infra_provider::plan::{self as rules, ActionInputs};
-use infra_provider::{Configured, PlanRequest, Planned, Private, Provider};
+use infra_provider::{Configured, Planned, Private, Provider};
 use infra_schema::Schema;
 use infra_state::Instance;
 use infra_value::{Marks, Path, Value};
@@ -13,6 +12,7 @@ use infra_value::{Marks, Path, Value};
 use super::Planner;
 use super::providers::instance_diagnostics;
 use super::resource::Site;
+use crate::asking::ask;
 use crate::conditions::resource_rules;
 use crate::expand::Repetition;
 use crate::marks;
@@ -133,13 +133,11 @@ impl<'a> Planner<'a> {
         if let Some(known) = self.known.borrow().get(&(address.clone(), None)) {
             return known.now.clone();
         }
-        let value = crate::codec::decode(provider, &address.resource.ty, object).ok()?;
-        let found = crate::codec::marks_of(schema, object, &value);
-        Some(marks::put(&value, &found))
+        crate::codec::marked(provider, schema, &address.resource, object)
     }
 
     async fn plan_instance(&self, site: &Site<'_>, address: &ResourceInstance, inputs: &Inputs<'_>) -> Option<Outcome> {
-        let Inputs { schema, configured, provider, object, prior, config, triggered } = inputs;
+        let Inputs { schema, provider, object, prior, config, triggered, .. } = inputs;
         let block = &schema.block;
         let ty = &*address.resource.ty;
         let (config, config_marks) = marks::take(config);
@@ -162,24 +160,7 @@ impl<'a> Planner<'a> {
         };
         let base = if tainted { null.clone() } else { bare_prior.clone() };
         let private = Private(object.as_ref().and_then(|o| o.private.clone()));
-        let ignore = match (&site.block.lifecycle.ignore_changes, base.is_null()) {
-            (_, true) => None,
-            (IgnoreChanges::All, _) => Some(rules::Ignore::All),
-            (IgnoreChanges::Paths(paths), _) if paths.is_empty() => None,
-            (IgnoreChanges::Paths(paths), _) => {
-                Some(rules::Ignore::Paths(paths.iter().map(|(path, _)| path.clone()).collect()))
-            }
-        };
-        let effective = match &ignore {
-            Some(ignore) => rules::ignore_in_config(block, &base, &config, ignore),
-            None => config.clone(),
-        };
-        let mut planned = self.ask(site, address, *configured, schema, &base, &effective, &private).await?;
-        if planned.legacy
-            && let Some(ignore) = &ignore
-        {
-            planned.value = rules::ignore_in_planned(block, &base, &planned.value, ignore);
-        }
+        let mut planned = self.ask(site, address, inputs, &base, &config, &private).await?;
         let paths = rules::filter_replace_paths(&base, &planned.value, &planned.requires_replace);
         let requested = self.options.replace.contains(address);
         let kind = rules::choose_action(&ActionInputs {
@@ -210,7 +191,7 @@ impl<'a> Planner<'a> {
         if replaces {
             replace_paths = if tainted { Vec::new() } else { paths };
             if !tainted {
-                planned = self.ask(site, address, *configured, schema, &null, &config, &Private::default()).await?;
+                planned = self.ask(site, address, inputs, &null, &config, &Private::default()).await?;
             }
             action = match self.graph.create_before_destroy.contains(&site.node) {
                 true => Action::CreateThenDelete,
@@ -228,23 +209,21 @@ impl<'a> Planner<'a> {
         Some(Outcome { action, reason, after, replace_paths, private: planned.private })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are what the provider is asked with")]
+    /// What the provider plans; `None` after its errors have been told.
     async fn ask(
         &self,
         site: &Site<'_>,
         address: &ResourceInstance,
-        configured: &dyn Configured,
-        schema: &Schema,
+        inputs: &Inputs<'_>,
         prior: &Value,
         config: &Value,
         private: &Private,
     ) -> Option<Planned> {
-        let proposed = rules::proposed_new(&schema.block, prior, config);
-        let request = PlanRequest { ty: &address.resource.ty, prior, config, proposed: &proposed, private };
-        match configured.plan(request).await {
+        match ask(inputs.configured, site.block, inputs.schema, prior, config, private).await {
             Ok(planned) => Some(planned),
             Err(problems) => {
-                self.world.report(instance_diagnostics(problems, address, Some(site.block), &schema.block));
+                let told = instance_diagnostics(problems, address, Some(site.block), &inputs.schema.block);
+                self.world.report(told);
                 None
             }
         }

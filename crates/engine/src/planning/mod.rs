@@ -15,7 +15,7 @@ pub(crate) use orphans::removed_block;
 pub(crate) use providers::{configure, instance_diagnostics};
 pub(crate) use resource::{expand_module, unsupported};
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -121,6 +121,8 @@ pub(crate) struct Planner<'a> {
     /// Blocks whose instances are not known because of an error.
     pub failed: RefCell<BTreeSet<usize>>,
     pub imports: RefCell<BTreeMap<ResourceInstance, String>>,
+    /// What the targets need, worked out once.
+    pub targeted: OnceCell<BTreeSet<usize>>,
     pub limit: tokio::sync::Semaphore,
     /// False while a destroy plan only looks at what there is.
     pub recording: Cell<bool>,
@@ -155,6 +157,7 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
         changing: RefCell::default(),
         failed: RefCell::default(),
         imports: RefCell::default(),
+        targeted: OnceCell::new(),
         limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
         recording: Cell::new(options.mode != PlanMode::Destroy),
     };
@@ -190,7 +193,7 @@ impl Planner<'_> {
         self.failed.borrow_mut().extend(left_out);
         self.plan_orphans(&wanted).await;
         self.plan_outputs(&wanted);
-        self.check_everything(&wanted);
+        self.check_everything();
         self.unused_requests();
     }
 
@@ -205,7 +208,7 @@ impl Planner<'_> {
         if self.options.targets.is_empty() {
             return all.collect();
         }
-        targets::wanted(&self.graph, &self.options.targets, &self.stored, self.options.mode == PlanMode::Destroy)
+        self.targeted().clone()
     }
 
     async fn visit(&self, node: usize) -> Visited {

@@ -53,14 +53,17 @@ impl<'a> Planner<'a> {
             return true;
         }
         match self.graph.resource(&address.module.path(), &address.resource) {
-            Some(node) => self.wanted_cached().contains(&node),
+            Some(node) => self.targeted().contains(&node),
             None => self.options.targets.iter().any(|t| t.contains(address)),
         }
     }
 
-    fn wanted_cached(&self) -> BTreeSet<usize> {
-        let destroy = self.options.mode == PlanMode::Destroy;
-        crate::targets::wanted(&self.graph, &self.options.targets, &self.stored, destroy)
+    /// The nodes that the targets need.
+    pub(super) fn targeted(&self) -> &BTreeSet<usize> {
+        self.targeted.get_or_init(|| {
+            let destroy = self.options.mode == PlanMode::Destroy;
+            crate::targets::wanted(&self.graph, &self.options.targets, &self.stored, destroy)
+        })
     }
 
     /// The `removed` block that speaks of an object.

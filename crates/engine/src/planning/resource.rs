@@ -5,7 +5,7 @@ use infra_diag::Diagnostic;
 use infra_lang::config::Resource as Block;
 
 use super::Planner;
-use crate::expand::{Repetition, Shape, expand};
+use crate::expand::{Repetition, expand};
 
 /// A block of a resource, where it is and who provides it.
 pub(crate) struct Site<'a> {
@@ -38,21 +38,20 @@ impl<'a> Planner<'a> {
             self.world.expand(&module, resource, shape, repetitions.clone());
             for (key, repetition) in repetitions {
                 let address = ResourceInstance { module: module.clone(), resource: resource.clone(), key };
-                good &= self.instance(&site, shape, address, repetition).await;
+                good &= self.instance(&site, address, repetition).await;
             }
         }
         good
     }
 
     /// Plans or reads one instance.
-    async fn instance(&self, site: &Site<'a>, shape: Shape, address: ResourceInstance, repetition: Repetition) -> bool {
+    async fn instance(&self, site: &Site<'a>, address: ResourceInstance, repetition: Repetition) -> bool {
         self.spoken_for.borrow_mut().insert(address.clone());
         if !self.is_targeted(site.node, &address) {
             self.leave_out(site, &address);
             return true;
         }
         let Some(provider) = self.supported(site) else { return false };
-        let _ = shape;
         match address.resource.mode {
             ResourceMode::Managed => self.managed(site, provider, &address, repetition).await,
             ResourceMode::Data => self.data(site, provider, &address, repetition).await,

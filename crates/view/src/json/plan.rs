@@ -27,8 +27,7 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
         top.insert("variables".into(), Json::Object(variables));
     }
     top.insert("planned_values".into(), planned_values(plan, registry));
-    let listed =
-        |changes: &[ResourceChange]| Json::Array(changes.iter().map(|change| change_json(change, registry)).collect());
+    let listed = |changes: &[ResourceChange]| Json::Array(changes.iter().map(change_json).collect());
     if !plan.drift.is_empty() {
         top.insert("resource_drift".into(), listed(&plan.drift));
     }
@@ -59,7 +58,7 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
     Json::Object(top)
 }
 
-fn change_json(change: &ResourceChange, registry: &Registry) -> Json {
+fn change_json(change: &ResourceChange) -> Json {
     let address = &change.address;
     let mut json = Map::new();
     json.insert("address".into(), json!(address.to_string()));
@@ -79,7 +78,6 @@ fn change_json(change: &ResourceChange, registry: &Registry) -> Json {
     if let Some(deposed) = &change.deposed {
         json.insert("deposed".into(), json!(deposed));
     }
-    let _ = registry;
     let mut inner = Map::new();
     inner.insert("actions".into(), json!(change.action.names()));
     inner.insert("before".into(), known_json(&change.before).unwrap_or(Json::Null));
