@@ -1,14 +1,25 @@
-//! `infra init`: looks at the folder and says what it found. Nothing is downloaded for local modules.
+//! `infra init`: fetches the modules that the configuration calls, checks it, and says what it found.
 
 use infra_catalog::PROVIDER_VERSION;
+use infra_modules::Options;
 use infra_state::TERRAFORM_VERSION;
 
-use crate::Exit;
+use super::get;
 use crate::args::Init;
-use crate::output;
 use crate::session::Session;
+use crate::{Exit, machine, output};
 
 pub(crate) fn run(args: &Init) -> Exit {
+    if let Some(source) = &args.from_module {
+        output::error(
+            "Option -from-module is not supported",
+            &format!(
+                "Nothing was copied. Copy the files of {source} into this folder, and run init without the option; or \
+                 call the module in a module block."
+            ),
+        );
+        return Exit(1);
+    }
     let has_files = std::fs::read_dir(".").into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         name.ends_with(".tf") || name.ends_with(".tf.json")
@@ -20,14 +31,17 @@ pub(crate) fn run(args: &Init) -> Exit {
         );
         return Exit(0);
     }
-    let (session, problems) = Session::load(args.screen.no_color);
+    if args.get {
+        let options = Options { upgrade: args.upgrade, ask: args.screen.input };
+        if let Err(failed) = get::modules(options, args.screen.no_color, args.screen.json) {
+            return failed;
+        }
+    }
+    let (session, mut problems) = Session::load(args.screen.no_color);
     let failed = problems.has_errors();
     if args.screen.json {
-        let mut problems = problems;
         infra_lang::config::name_blocks(&mut problems, &session.sources);
-        for problem in problems.iter() {
-            crate::machine::print(&infra_view::json::events::diagnostic(problem, &session.sources));
-        }
+        machine::diagnostics(&problems, &session.sources);
         return Exit(u8::from(failed));
     }
     session.show(problems);
@@ -39,8 +53,8 @@ pub(crate) fn run(args: &Init) -> Exit {
     let blocks = modules.iter().map(|m| m.resources.len()).sum();
     output::line(&format!("Found {} in {}.", count(blocks, "resource block"), count(modules.len(), "module")));
     output::line(&format!(
-        "Versions: language and state as Terraform {TERRAFORM_VERSION}, hashicorp/aws as {PROVIDER_VERSION}; nothing to \
-         download.\n\ninfra has been successfully initialized! Next: infra plan"
+        "Versions: language and state as Terraform {TERRAFORM_VERSION}, hashicorp/aws as {PROVIDER_VERSION}, which is part \
+         of infra.\n\ninfra has been successfully initialized! Next: infra plan"
     ));
     Exit(0)
 }

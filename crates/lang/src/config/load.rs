@@ -9,11 +9,15 @@ use infra_address::ModulePath;
 use infra_diag::{Diagnostic, Diagnostics, Sources};
 
 use super::content::content;
-use super::decode::{Declarations, FILE};
+use super::decode::release::RELEASE_FILE;
+use super::decode::{self, Declarations, FILE};
+use super::manifest::Manifest;
 use super::module::{WRONG_VERSION, assemble};
 use super::overrides::{is_override_file, merge};
-use super::source::ModuleSource;
-use super::{Config, Module, ModuleCall};
+use super::snapshot::Snapshot;
+use super::source::{ModuleSource, clean};
+use super::version::Version;
+use super::{Config, Module, ModuleCall, ReleaseBlock};
 use crate::syntax::{Body, parse_file, parse_json_file};
 
 /// How a configuration is loaded.
@@ -40,13 +44,18 @@ pub fn load(root_dir: &Path, options: &LoadOptions) -> (Config, Sources, Diagnos
 /// reported, but not whether what blocks refer to is there: for that see [`check`].
 pub fn read(root_dir: &Path, options: &LoadOptions) -> (Config, Sources, Diagnostics) {
     let data_dir = options.data_dir.clone().unwrap_or_else(|| root_dir.join(".terraform"));
-    let mut loader = Loader {
-        root_dir,
-        installed: installed_modules(&data_dir),
-        sources: Sources::default(),
-        diagnostics: Diagnostics::new(),
-    };
-    let mut root = loader.module(".", ModulePath::root());
+    read_with(root_dir, Manifest::read(&data_dir), None)
+}
+
+/// The same for a configuration as it was: nothing is read from files. `root_dir` is where it stood.
+pub fn read_snapshot(root_dir: &Path, snapshot: &Snapshot) -> (Config, Sources, Diagnostics) {
+    read_with(root_dir, snapshot.installed.clone(), Some(snapshot))
+}
+
+fn read_with(root_dir: &Path, installed: Manifest, snapshot: Option<&Snapshot>) -> (Config, Sources, Diagnostics) {
+    let (sources, diagnostics) = (Sources::default(), Diagnostics::new());
+    let mut loader = Loader { root_dir, snapshot, installed, sources, diagnostics };
+    let mut root = loader.module(root_dir, ".", ModulePath::root());
     if !loader.diagnostics.has_errors() {
         loader.children(&mut root, &mut vec![".".to_string()]);
     }
@@ -57,6 +66,14 @@ pub fn read(root_dir: &Path, options: &LoadOptions) -> (Config, Sources, Diagnos
     }
     super::name_blocks(&mut diagnostics, &loader.sources);
     (Config { root }, loader.sources, diagnostics)
+}
+
+/// Reads the module in a folder by itself, without those that it calls. In messages it has the name `source_dir`.
+pub fn read_module(dir: &Path, source_dir: &str) -> (Module, Sources, Diagnostics) {
+    let (installed, sources, diagnostics) = (Manifest::default(), Sources::default(), Diagnostics::new());
+    let mut loader = Loader { root_dir: dir, snapshot: None, installed, sources, diagnostics };
+    let module = loader.module(dir, source_dir, ModulePath::root());
+    (module, loader.sources, loader.diagnostics)
 }
 
 /// Checks that a configuration refers only to what it declares, and that the providers that it uses are there. In a
@@ -73,17 +90,17 @@ pub fn check(config: &Config, sources: &Sources) -> Diagnostics {
 
 struct Loader<'a> {
     root_dir: &'a Path,
-    /// The folders of installed modules, by the names of the calls that lead to them, joined by dots.
-    installed: BTreeMap<String, String>,
+    /// Where files are read from, if not from the disk.
+    snapshot: Option<&'a Snapshot>,
+    installed: Manifest,
     sources: Sources,
     diagnostics: Diagnostics,
 }
 
 impl Loader<'_> {
     /// The module in a folder, without those that it calls.
-    fn module(&mut self, source_dir: &str, path: ModulePath) -> Module {
-        let dir = self.root_dir.join(source_dir);
-        let files = match configuration_files(&dir) {
+    fn module(&mut self, dir: &Path, source_dir: &str, path: ModulePath) -> Module {
+        let files = match self.files_ending(dir, source_dir, &[".tf", ".tf.json"]) {
             Ok(files) => files,
             Err(error) => {
                 self.diagnostics.push(Diagnostic::error(
@@ -97,30 +114,62 @@ impl Loader<'_> {
             files.into_iter().partition(|name| is_override_file(name));
         let mut blocks = Vec::new();
         for name in primary {
-            if let Some(body) = self.file(source_dir, &name) {
+            if let Some(body) = self.file(dir, source_dir, &name) {
                 blocks.extend(content(&body, &FILE, &mut self.diagnostics).blocks);
             }
         }
         for name in overriding {
-            if let Some(body) = self.file(source_dir, &name) {
+            if let Some(body) = self.file(dir, source_dir, &name) {
                 let more = content(&body, &FILE, &mut self.diagnostics).blocks;
                 merge(&mut blocks, more, &mut self.diagnostics);
             }
         }
         let declarations = Declarations::read(&blocks, &mut self.diagnostics);
         let mut module = assemble(declarations, &mut self.diagnostics);
+        module.releases = self.releases(dir, source_dir);
         module.path = path;
-        module.dir = dir;
+        module.dir = dir.to_path_buf();
         module.source_dir = source_dir.to_string();
         module
     }
 
-    fn file(&mut self, source_dir: &str, name: &str) -> Option<Body> {
+    /// The `release` blocks of the folder's `*.infra.hcl` files.
+    fn releases(&mut self, dir: &Path, source_dir: &str) -> BTreeMap<Arc<str>, ReleaseBlock> {
+        let mut releases = BTreeMap::new();
+        // A folder that cannot be read was reported before.
+        for name in self.files_ending(dir, source_dir, &[".infra.hcl"]).unwrap_or_default() {
+            let Some(body) = self.file(dir, source_dir, &name) else { continue };
+            for block in content(&body, &RELEASE_FILE, &mut self.diagnostics).blocks {
+                let release = decode::release::read(&block, &mut self.diagnostics);
+                let (name, range) = (release.name.clone(), release.decl_range.clone());
+                if releases.insert(name.clone(), release).is_some() {
+                    let detail =
+                        format!("There can be one release {name:?} in a module. Rename or remove one of them.");
+                    self.diagnostics.push(Diagnostic::error("Duplicate release", detail).at(range));
+                }
+            }
+        }
+        releases
+    }
+
+    /// The names of a folder's configuration files that end in one of these ways, sorted.
+    fn files_ending(&self, dir: &Path, source_dir: &str, endings: &[&str]) -> std::io::Result<Vec<String>> {
+        let Some(snapshot) = self.snapshot else { return files_ending(dir, endings) };
+        let mut names = snapshot.names_in(source_dir);
+        names.retain(|name| endings.iter().any(|ending| name.ends_with(ending)));
+        Ok(names)
+    }
+
+    fn file(&mut self, dir: &Path, source_dir: &str, name: &str) -> Option<Body> {
         let shown: Arc<str> = match source_dir {
             "." => name.into(),
             dir => format!("{dir}/{name}").into(),
         };
-        let text = match fs::read(self.root_dir.join(source_dir).join(name)) {
+        let read = match self.snapshot {
+            Some(snapshot) => Ok(snapshot.files.get(&*shown).cloned().unwrap_or_default().into_bytes()),
+            None => fs::read(dir.join(name)),
+        };
+        let text = match read {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.diagnostics.push(Diagnostic::error(
@@ -166,16 +215,17 @@ impl Loader<'_> {
                 ));
                 continue;
             }
-            if !self.root_dir.join(&source_dir).is_dir() {
+            let dir = self.root_dir.join(&source_dir);
+            if self.snapshot.is_none() && !dir.is_dir() {
                 let detail = format!(
                     "The folder {source_dir}, where {path} is looked for, does not exist. Correct the source {:?}, or \
-                     run \"terraform init\" if it is a module to download.",
+                     run \"infra init\" if it is a module to download.",
                     call.source
                 );
                 self.diagnostics.push(not_installed(&call, &detail));
                 continue;
             }
-            let mut child = self.module(&source_dir, path);
+            let mut child = self.module(&dir, &source_dir, path);
             above.push(source_dir);
             self.children(&mut child, above);
             above.pop();
@@ -185,47 +235,79 @@ impl Loader<'_> {
 
     /// The folder of a called module.
     fn source_dir(&mut self, module: &Module, call: &ModuleCall, path: &ModulePath) -> Option<String> {
-        match ModuleSource::parse(&call.source).ok()? {
-            ModuleSource::Local(relative) => {
-                if let Some(version) = &call.version {
-                    self.diagnostics.push(
-                        Diagnostic::error(
-                            "Invalid registry module source address",
-                            "Only modules of a registry have versions. Remove the version of this local module.",
-                        )
-                        .at(version.range.clone()),
-                    );
-                }
-                Some(join(&module.source_dir, &relative))
-            }
-            ModuleSource::Registry(_) | ModuleSource::Remote(_) => {
-                let names: Vec<&str> = path.0.iter().map(|name| &**name).collect();
-                let found = self.installed.get(&names.join("."));
-                if found.is_none() {
-                    let detail = format!(
-                        "The module {path} comes from {:?}, which is not on this machine. Run \"terraform init\" to \
-                         download it, or use a copy in a folder.",
+        let source = ModuleSource::parse(&call.source).ok()?;
+        if let (Some(version), false) = (&call.version, matches!(source, ModuleSource::Registry(_))) {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "Invalid registry module source address",
+                    format!(
+                        "Only modules of a registry have versions, and {:?} is none. Remove the version, or correct the \
+                         source.",
                         call.source
-                    );
-                    self.diagnostics.push(not_installed(call, &detail));
-                }
-                found.map(|dir| join(".", dir))
+                    ),
+                )
+                .at(version.range.clone()),
+            );
+            if !matches!(source, ModuleSource::Local(_)) {
+                return None;
             }
         }
+        if let ModuleSource::Local(relative) = &source {
+            return Some(join(&module.source_dir, relative));
+        }
+        let found = installed_dir(&self.installed, call, &source, path);
+        found.map_err(|problem| self.diagnostics.push(problem)).ok()
     }
+}
+
+/// The folder of a module that was fetched, if it is what is asked for now.
+fn installed_dir(
+    installed: &Manifest,
+    call: &ModuleCall,
+    source: &ModuleSource,
+    path: &ModulePath,
+) -> Result<String, Diagnostic> {
+    let Some(module) = installed.0.get(&Manifest::key(path)) else {
+        let detail = format!(
+            "The module {path} comes from {:?}, and has not been fetched yet. Run \"infra init\" to install it.",
+            call.source
+        );
+        return Err(not_installed(call, &detail));
+    };
+    if module.source != source.to_string() {
+        let detail = format!(
+            "What is installed as {path} comes from {:?}, which is not the source here any more. Run \"infra init\" to \
+             install the module from its present source.",
+            module.source
+        );
+        let range = call.source_range.clone().unwrap_or_else(|| call.decl_range.clone());
+        return Err(Diagnostic::error("Module source has changed", detail).at(range));
+    }
+    if let Some(asked) = &call.version {
+        let version = module.version.as_deref().unwrap_or_default();
+        if !Version::parse(version).is_some_and(|version| asked.constraint.allows(&version)) {
+            let detail = format!(
+                "The module {path} is installed in version {version}, which is not what {:?} asks for. Run \"infra \
+                 init\" to install a version that fits.",
+                asked.text
+            );
+            return Err(Diagnostic::error("Module version requirements have changed", detail).at(asked.range.clone()));
+        }
+    }
+    Ok(join(".", &module.dir))
 }
 
 fn not_installed(call: &ModuleCall, detail: &str) -> Diagnostic {
     Diagnostic::error("Module not installed", detail).at(call.decl_range.clone())
 }
 
-/// The names of a folder's configuration files, sorted.
-fn configuration_files(dir: &Path) -> std::io::Result<Vec<String>> {
+/// The names of a folder's files that end in one of these ways, sorted.
+fn files_ending(dir: &Path, endings: &[&str]) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let configuration = name.ends_with(".tf") || name.ends_with(".tf.json");
+        let configuration = endings.iter().any(|ending| name.ends_with(ending));
         let of_an_editor =
             name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'));
         if configuration && !of_an_editor && entry.path().is_file() {
@@ -237,35 +319,11 @@ fn configuration_files(dir: &Path) -> std::io::Result<Vec<String>> {
 }
 
 /// A relative path from a folder, without superfluous parts: `a` and `../b` are `b`.
-fn join(base: &str, relative: &str) -> String {
+pub fn join(base: &str, relative: &str) -> String {
     if relative.starts_with('/') {
         return relative.to_string();
     }
-    let absolute = base.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in base.split('/').chain(relative.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    match (absolute, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_string(),
-        (false, false) => parts.join("/"),
-    }
-}
-
-/// What `terraform init` has noted about the modules that it downloaded.
-fn installed_modules(data_dir: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(data_dir.join("modules").join("modules.json")).unwrap_or_default();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let entries = json["Modules"].as_array().cloned().unwrap_or_default();
-    let entry = |m: &serde_json::Value| Some((m["Key"].as_str()?.to_string(), m["Dir"].as_str()?.to_string()));
-    entries.iter().filter_map(entry).collect()
+    clean(&format!("{base}/{relative}"))
 }
 
 #[cfg(test)]

@@ -7,12 +7,15 @@ mod defaults;
 mod endpoint;
 mod inputs;
 mod load;
+mod manifest;
 mod model;
 mod module;
 mod names;
 mod overrides;
 mod providers;
+mod release;
 mod resource;
+mod snapshot;
 mod source;
 mod static_expr;
 mod types;
@@ -23,11 +26,15 @@ pub mod version;
 pub use context::{block_around, name_blocks};
 pub use defaults::apply_defaults;
 pub use inputs::{InputValue, parse_variable_arg, variables_file};
-pub use load::{LoadOptions, check, load, read};
+pub use load::{LoadOptions, check, join, load, read, read_module, read_snapshot};
+pub use manifest::{InstalledModule, Manifest, modules_dir};
 pub use model::{
     Backend, Check, CheckRule, Config, Import, Local, Module, ModuleCall, Moved, MovedEndpoint, Output, PassedProvider,
     ProviderBlock, ProviderMeta, ProviderRef, Removed, RequiredProvider, VersionRequirement,
 };
+pub use release::{ReleaseBlock, ReleaseCheck, ReleaseMember, ReleaseStrategy};
 pub use resource::{Connection, IgnoreChanges, Lifecycle, OnFailure, Provisioner, ProvisionerWhen, Resource};
-pub use source::ModuleSource;
+pub use snapshot::Snapshot;
+pub use source::{DEFAULT_REGISTRY, ModuleSource, RegistryAddress, RemoteAddress};
+pub use validate::check_references;
 pub use variable::{Defaults, Variable};

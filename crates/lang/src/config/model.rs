@@ -76,6 +76,8 @@ pub struct Module {
     pub imports: Vec<Import>,
     /// `check` blocks.
     pub checks: BTreeMap<Arc<str>, Check>,
+    /// `release` blocks of `*.infra.hcl` files.
+    pub releases: BTreeMap<Arc<str>, super::ReleaseBlock>,
 }
 
 impl Module {

@@ -43,6 +43,11 @@ impl Version {
         numbers.resize(written.max(3), 0);
         Some(Version { numbers, written, prerelease: prerelease.to_string() })
     }
+
+    /// Whether it comes before a release: `2.0.0-rc1`.
+    pub fn is_prerelease(&self) -> bool {
+        !self.prerelease.is_empty()
+    }
 }
 
 fn is_dotted_word(text: &str) -> bool {
@@ -132,6 +137,11 @@ impl Constraint {
     /// Whether the version meets all conditions.
     pub fn allows(&self, version: &Version) -> bool {
         self.0.iter().all(|(operator, bound)| allows(*operator, bound, version))
+    }
+
+    /// Whether the one condition is to be just this version.
+    pub fn is_exactly(&self, version: &Version) -> bool {
+        matches!(self.0.as_slice(), [(Operator::Equal, bound)] if bound.cmp(version) == Ordering::Equal)
     }
 }
 

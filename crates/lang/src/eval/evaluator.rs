@@ -13,6 +13,10 @@ use crate::syntax::suggest::did_you_mean;
 /// How deep expressions may be nested.
 const MAX_DEPTH: u32 = 400;
 
+/// How many parts of expressions one evaluation may come to: `for` in `for` in `for` multiplies them. More than that
+/// would take minutes and many gigabytes.
+const MAX_STEPS: u32 = 50_000_000;
+
 /// Where free names lead.
 #[derive(Clone, Copy)]
 pub(super) enum Roots<'a> {
@@ -105,11 +109,12 @@ pub(super) struct Evaluator<'a> {
     /// Errors of references. With one of them the whole evaluation has no value, whatever `try` would make of it.
     unresolved: RefCell<Option<Diagnostics>>,
     depth: Cell<u32>,
+    steps: Cell<u32>,
 }
 
 impl<'a> Evaluator<'a> {
     pub fn new(roots: Roots<'a>, functions: &'a FunctionContext<'a>) -> Evaluator<'a> {
-        Evaluator { roots, functions, unresolved: RefCell::default(), depth: Cell::new(0) }
+        Evaluator { roots, functions, unresolved: RefCell::default(), depth: Cell::new(0), steps: Cell::new(0) }
     }
 
     /// The value of a whole expression.
@@ -127,6 +132,11 @@ impl<'a> Evaluator<'a> {
         if depth >= MAX_DEPTH {
             return Err(too_deep(expr));
         }
+        let steps = self.steps.get();
+        if steps >= MAX_STEPS {
+            return Err(too_long(expr));
+        }
+        self.steps.set(steps + 1);
         self.depth.set(depth + 1);
         let outcome = self.dispatch(expr, env);
         self.depth.set(depth);
@@ -448,4 +458,10 @@ fn ambiguous_key(key: &Expr) -> Diagnostic {
 fn too_deep(expr: &Expr) -> Box<Failed> {
     let detail = format!("This expression is nested more than {MAX_DEPTH} levels deep. Split it into local values.");
     failed(Diagnostic::error("Expression nested too deeply", detail).at(expr.range.clone()))
+}
+
+fn too_long(expr: &Expr) -> Box<Failed> {
+    let detail =
+        format!("Evaluating this takes more than {MAX_STEPS} steps. Fewer elements, or fewer loops, are needed.");
+    failed(Diagnostic::error("Expression takes too long", detail).at(expr.range.clone()))
 }

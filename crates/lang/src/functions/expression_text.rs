@@ -5,7 +5,7 @@ use infra_value::{Kind, Value};
 use super::FunctionError;
 
 /// The value as an expression.
-pub(super) fn expression(value: &Value) -> String {
+pub fn expression(value: &Value) -> String {
     let mut out = String::new();
     write(value, 0, &mut out);
     out

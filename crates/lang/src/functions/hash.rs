@@ -109,6 +109,9 @@ const DEFAULT_COST: i64 = 10;
 const LEAST_COST: u32 = 4;
 const GREATEST_COST: u32 = 31;
 
+/// Each step doubles the time: this one takes minutes, the greatest allowed one days.
+const LONGEST_COST: u32 = 20;
+
 fn bcrypt_hash(args: &[Value], ty: &infra_value::Type, cx: &FunctionContext<'_>) -> Result<Value, FunctionError> {
     let cost = match args {
         [_] => DEFAULT_COST,
@@ -125,6 +128,9 @@ fn bcrypt_hash(args: &[Value], ty: &infra_value::Type, cx: &FunctionContext<'_>)
     })?;
     if cx.phase == Phase::Plan {
         return Ok(Value::unknown(ty.clone()));
+    }
+    if cost > LONGEST_COST {
+        return Err(FunctionError::call(format!("a cost of {cost} would take longer than anybody waits")));
     }
     let password = text(&args[0]);
     if password.len() > 72 {

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use infra_value::{Marks, Members, Type, Value, convert};
 
+pub use self::expression_text::expression as expression_text;
 pub use self::quote::quote;
 
 mod amazon;
@@ -348,6 +349,19 @@ pub fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> = TABLE.keys().copied().chain(UNEVALUATED).collect();
     names.sort_unstable();
     names
+}
+
+/// What a call gives may have so many elements, and a text so many bytes. No configuration comes near; what does is a
+/// mistake that would exhaust the memory.
+const MOST_ELEMENTS: usize = 5_000_000;
+const MOST_BYTES: usize = 256 << 20;
+
+/// Refuses a result of this size, if it is beyond all measure.
+fn within_bounds(size: Option<usize>, most: usize, what: &str) -> Result<(), FunctionError> {
+    match size {
+        Some(size) if size <= most => Ok(()),
+        _ => Err(FunctionError::call(format!("the result would have more than {most} {what}"))),
+    }
 }
 
 /// The text of an argument that is known to be one.

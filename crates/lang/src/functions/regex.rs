@@ -7,7 +7,7 @@ use ::regex::{Captures, Regex};
 use infra_value::{Kind, Members, Type, Value};
 
 use super::pattern::{PatternError, translate};
-use super::{Function, FunctionError, Param, gives_string, text};
+use super::{Function, FunctionError, MOST_BYTES, Param, gives_string, text, within_bounds};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
@@ -52,10 +52,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
             let [s, part, replacement] = [text(&args[0]), text(&args[1]), text(&args[2])];
             let slashed = part.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
             let Some(pattern) = slashed else {
+                let added = s.matches(part).count().checked_mul(replacement.len());
+                within_bounds(added.and_then(|added| added.checked_add(s.len())), MOST_BYTES, "bytes")?;
                 return Ok(Value::string(s.replace(part, replacement)));
             };
             let pattern = Pattern::new(pattern)
                 .map_err(|e| FunctionError::call(format!("error parsing regexp: {}: `{}`", e.problem, e.part)))?;
+            let added = pattern.regex.find_iter(s).count().checked_mul(replacement.len());
+            within_bounds(added.and_then(|added| added.checked_add(s.len())), MOST_BYTES, "bytes")?;
             let changed = pattern.regex.replace_all(s, |found: &Captures<'_>| pattern.expand(replacement, found));
             Ok(Value::string(changed))
         },

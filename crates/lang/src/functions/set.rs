@@ -2,7 +2,7 @@
 
 use infra_value::{Kind, Marks, Type, Value, convert, unify};
 
-use super::{Function, FunctionError, Param, ParamType};
+use super::{Function, FunctionError, MOST_ELEMENTS, Param, ParamType, within_bounds};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
@@ -119,6 +119,8 @@ fn product_type(args: &[Value]) -> Result<Type, FunctionError> {
 fn product(args: &[Value], ty: &Type) -> Result<Value, FunctionError> {
     let mut marks = Marks::NONE;
     let Some(Type::Tuple(element_types)) = ty.element() else { return Ok(Value::unknown(ty.clone())) };
+    let size = args.iter().map(|arg| arg.len().unwrap_or_default()).try_fold(args.len(), usize::checked_mul);
+    within_bounds(size, MOST_ELEMENTS, "elements")?;
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for (i, (arg, element_type)) in args.iter().zip(element_types.iter()).enumerate() {
         marks |= arg.marks();

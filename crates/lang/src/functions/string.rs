@@ -3,7 +3,10 @@
 use infra_value::{Kind, Type, Value};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Function, FunctionError, Param, ParamType, gives_bool, gives_string, gives_strings, text, whole};
+use super::{
+    Function, FunctionError, MOST_BYTES, Param, ParamType, gives_bool, gives_string, gives_strings, text, whole,
+    within_bounds,
+};
 
 /// A function from one text to another.
 macro_rules! text_function {
@@ -207,6 +210,9 @@ fn join(separator: &str, lists: &[Value]) -> Result<Value, FunctionError> {
             parts.push(part);
         }
     }
+    let separators = separator.len().checked_mul(parts.len().saturating_sub(1));
+    let size = separators.and_then(|size| parts.iter().map(|part| part.len()).try_fold(size, usize::checked_add));
+    within_bounds(size, MOST_BYTES, "bytes")?;
     Ok(Value::string(parts.join(separator)))
 }
 

@@ -1,8 +1,10 @@
 //! Values of YAML texts, as `yamldecode` gives them.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::panic::UnwindSafe;
+use std::sync::{Arc, Once};
 
 use infra_value::{Kind, Members, Number, Type, Value, convert};
 use libyaml_safer::{ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
@@ -13,8 +15,30 @@ use super::quote::quote;
 /// The value of the only document in a text: sequences are tuples, mappings are objects.
 pub(super) fn decode(source: &str) -> Result<Value, String> {
     // The parser panics at a comma directly behind some tags, as in `[!,a]`, which is a fault of the text.
-    let caught = std::panic::catch_unwind(|| document(source));
-    caught.unwrap_or_else(|_| Err("did not find expected whitespace or line break".to_owned()))
+    let caught = quietly(|| document(source));
+    caught.unwrap_or_else(|| Err("did not find expected whitespace or line break".to_owned()))
+}
+
+thread_local! {
+    /// Whether a panic on this thread is expected, and nobody is told.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a function gives, or `None` if it panics, of which nothing is printed then.
+fn quietly<T>(f: impl FnOnce() -> T + UnwindSafe) -> Option<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                before(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = std::panic::catch_unwind(f);
+    QUIET.set(false);
+    result.ok()
 }
 
 fn document(source: &str) -> Result<Value, String> {
@@ -27,7 +51,7 @@ fn document(source: &str) -> Result<Value, String> {
     let mut input = ended.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
-    let mut reader = Reader { parser, anchors: HashMap::new(), depth: 0, last_line, added_end };
+    let mut reader = Reader { parser, anchors: HashMap::new(), depth: 0, size: 0, last_line, added_end };
     let missing = || "on line 1, column 1: missing start of document".to_owned();
     reader.next()?;
     if !matches!(reader.next()?.data, EventData::DocumentStart { .. }) {
@@ -44,12 +68,16 @@ fn document(source: &str) -> Result<Value, String> {
 
 /// How deep collections may stand in each other: a bound on the stack.
 const DEEPEST: usize = 1000;
+/// How many values aliases may make of a document: a few lines could stand for billions of them.
+const MOST_VALUES: usize = 1_000_000;
 const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 
 struct Reader<'a> {
     parser: Parser<&'a mut &'a [u8]>,
-    /// `None` while the anchor's own definition is being read.
-    anchors: HashMap<String, Option<Value>>,
+    /// What each anchor stands for, and how many values that are; `None` while its own definition is being read.
+    anchors: HashMap<String, Option<(Value, usize)>>,
+    /// How many values there are so far, those that aliases stand for with all that is in them.
+    size: usize,
     depth: usize,
     /// The number of the last line, counted from zero, if an end was added to it.
     last_line: Option<u64>,
@@ -85,7 +113,13 @@ impl Reader<'_> {
         let mark = event.start_mark;
         match event.data {
             EventData::Alias { anchor } => match self.anchors.get(&anchor) {
-                Some(Some(value)) => Ok(value.clone()),
+                Some(Some((value, size))) => {
+                    self.size += size;
+                    if self.size > MOST_VALUES {
+                        return fault(mark, "document contains excessive aliasing");
+                    }
+                    Ok(value.clone())
+                }
                 Some(None) => {
                     fault(mark, format!("cannot refer to anchor {} from inside its own definition", quote(&anchor)))
                 }
@@ -97,8 +131,9 @@ impl Reader<'_> {
                 let at_added_end = is_block && self.added_end.is_some_and(|end| event.end_mark.index >= end);
                 let value = value.strip_suffix('\n').filter(|_| at_added_end).unwrap_or(&value);
                 let value = scalar(tag.as_deref(), value, plain).or_else(|e| fault(mark, e))?;
+                self.size += 1;
                 if let Some(anchor) = anchor {
-                    self.anchors.insert(anchor, Some(value.clone()));
+                    self.anchors.insert(anchor, Some((value.clone(), 1)));
                 }
                 Ok(value)
             }
@@ -127,9 +162,11 @@ impl Reader<'_> {
         if let Some(anchor) = &anchor {
             self.anchors.insert(anchor.clone(), None);
         }
+        let before = self.size;
         let value = read(self)?;
+        self.size += 1;
         if let Some(anchor) = anchor {
-            self.anchors.insert(anchor, Some(value.clone()));
+            self.anchors.insert(anchor, Some((value.clone(), self.size - before)));
         }
         self.depth -= 1;
         Ok(value)

@@ -204,11 +204,16 @@ impl<'t> Parser<'t> {
     /// Characters and operators that the language does not have are told first, each line-ending in quotes too.
     fn report_invalid_tokens(&mut self) {
         use TokenKind::*;
+        /// A file that is no text at all has one in nearly every place: the first of them tell that.
+        const MOST: usize = 100;
         let mut told: Vec<TokenKind> = Vec::new();
         for index in 0..self.tokens.len() {
             let token = self.tokens[index];
             if !matches!(token.kind, Bitwise | Apostrophe | Backtick | Semicolon | Invalid | QuotedNewline) {
                 continue;
+            }
+            if self.diagnostics.0.len() >= MOST {
+                break;
             }
             if !matches!(token.kind, Invalid | QuotedNewline) {
                 if told.contains(&token.kind) {

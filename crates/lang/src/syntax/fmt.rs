@@ -142,7 +142,10 @@ fn unwrapped<'t>(pieces: &[Piece<'t>]) -> Option<Vec<Piece<'t>>> {
     }
     let is_newline = |p: &Piece<'t>| p.kind == Newline;
     let start = inside.iter().position(|p| !is_newline(p))?;
-    let end = inside.iter().rposition(|p| !is_newline(p))? + 1;
+    let mut end = inside.iter().rposition(|p| !is_newline(p))? + 1;
+    // The end of its line belongs to a comment: what comes next would become part of it.
+    let ends_with_comment = inside[end - 1].kind == Comment && !inside[end - 1].text.starts_with("/*");
+    end += usize::from(ends_with_comment && end < inside.len());
     let inside = &inside[start..end];
     let mut new = inside.to_vec();
     let in_parens = inside.len() > 1

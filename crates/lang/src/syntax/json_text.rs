@@ -21,12 +21,13 @@ pub(super) struct JsonReader<'t> {
 impl<'t> JsonReader<'t> {
     /// The value of a whole text; `null` stands for what could not be read.
     pub(super) fn read(file: &Arc<str>, text: &'t str) -> (JsonNode, Diagnostics) {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reader =
-            JsonReader { file: file.clone(), text, pos: Pos::default(), depth: 0, diagnostics: Diagnostics::new() };
-        let node = reader
-            .value()
-            .unwrap_or_else(|Failed| JsonNode { kind: JsonKind::Null, range: reader.range_from(Pos::default()) });
+        let mut start = Pos::default();
+        if text.starts_with('\u{feff}') {
+            start.byte += '\u{feff}'.len_utf8() as u32;
+        }
+        let mut reader = JsonReader { file: file.clone(), text, pos: start, depth: 0, diagnostics: Diagnostics::new() };
+        let node =
+            reader.value().unwrap_or_else(|Failed| JsonNode { kind: JsonKind::Null, range: reader.range_from(start) });
         reader.skip_space();
         if !reader.rest().is_empty() && !reader.diagnostics.has_errors() {
             reader.fail(reader.pos, "Extraneous data after value", "The JSON value ends before this.");

@@ -1,9 +1,9 @@
 //! "Did you mean": the known name that is nearest to a mistyped one.
 
-/// ` Did you mean "name"?` with the first of `known` that is at most two edits away from `given`, or nothing.
+/// ` Did you mean "name"?` with the one of `known` that is nearest to `given`, at most two edits away; or nothing.
 pub fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let near = known.into_iter().find(|name| edits(given, name) < 3);
-    near.map(|name| format!(" Did you mean \"{name}\"?")).unwrap_or_default()
+    let near = known.into_iter().map(|name| (edits(given, name), name)).filter(|(edits, _)| *edits < 3);
+    near.min_by_key(|(edits, _)| *edits).map(|(_, name)| format!(" Did you mean \"{name}\"?")).unwrap_or_default()
 }
 
 /// How many characters must be added, removed or replaced to make one text of the other.

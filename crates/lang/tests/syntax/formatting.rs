@@ -31,6 +31,8 @@ fn what_is_formatted_stays_as_it_is() {
 fn an_unwrapped_comment_does_not_break_the_line() {
     let text = "a = \"${\n  # why\n  b\n}\"\n";
     assert_eq!(formatted(text), "a = ( # why\nb)\n");
+    let text = "a = \"${\n  1\n  # why\n}\"\n";
+    assert_eq!(formatted(text), "a = (1\n  # why\n)\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod module_call;
 mod moved;
 mod output;
 mod provider;
+pub(crate) mod release;
 mod resource;
 mod terraform;
 mod variable;

@@ -19,6 +19,13 @@ pub(crate) fn check(config: &Config, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Checks the references of an expression that somebody asks about in a module, outside of any block.
+pub fn check_references(expr: &Expr, module: &Module) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    Checker { module, diagnostics: &mut diagnostics }.expr(expr, Surroundings::default());
+    diagnostics
+}
+
 fn check_module(module: &Module, checker: &mut Checker<'_>) {
     let plain = Surroundings::default();
     for variable in module.variables.values() {
