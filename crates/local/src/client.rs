@@ -1,0 +1,216 @@
+//! A command's side: finds the project's supervisor, starts it where none runs, and asks it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use infra_provider::Failure;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+
+use crate::folder::Folder;
+use crate::protocol::{Answer, Contact, LogEntry, Request};
+use crate::status::Status;
+
+/// How long a supervisor may take to start.
+const START: Duration = Duration::from_secs(20);
+
+/// How a supervisor is reached and started.
+#[derive(Clone, Debug)]
+pub struct Client {
+    folder: Folder,
+    program: PathBuf,
+}
+
+impl Client {
+    /// For the project that the folder belongs to. `program` is the `infra` binary.
+    pub fn new(folder: Folder, program: PathBuf) -> Client {
+        Client { folder, program }
+    }
+
+    /// Where everything is kept.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// What runs. No supervisor is started for it.
+    ///
+    /// # Errors
+    /// The supervisor does not answer.
+    pub async fn status(&self) -> Result<Status, Failure> {
+        let Some(mut conversation) = self.running(&Request::Status).await? else { return Ok(Status::default()) };
+        match conversation.last(|_| {}).await? {
+            Answer::Status(status) => Ok(*status),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stops everything that runs. Records and data stay. Returns whether anything was running.
+    ///
+    /// # Errors
+    /// The supervisor does not answer.
+    pub async fn stop(&self) -> Result<bool, Failure> {
+        self.end(&Request::Stop).await
+    }
+
+    /// Stops everything and removes all records and data. Returns whether there was anything.
+    ///
+    /// # Errors
+    /// The supervisor does not answer; the folder cannot be removed.
+    pub async fn destroy(&self) -> Result<bool, Failure> {
+        // What a killed supervisor left (containers, a database server) is found by a new one.
+        if self.folder.world().exists() && !self.is_running().await {
+            self.ask(&Request::Status).await?;
+        }
+        let ran = self.end(&Request::Destroy).await?;
+        match std::fs::remove_dir_all(self.folder.path()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ran),
+            Err(error) => Err(Failure::new(format!("removing {}", self.folder.path().display()), error.to_string())),
+        }
+    }
+
+    /// Whether a supervisor answers.
+    pub async fn is_running(&self) -> bool {
+        matches!(self.running(&Request::Status).await, Ok(Some(_)))
+    }
+
+    /// Calls `line` for each line that the services have written.
+    ///
+    /// # Errors
+    /// No such service; the supervisor does not answer.
+    pub async fn logs(
+        &self,
+        service: Option<String>,
+        follow: bool,
+        mut line: impl FnMut(LogEntry),
+    ) -> Result<(), Failure> {
+        let mut conversation = self.ask(&Request::Logs { service, follow }).await?;
+        let end = conversation.last(|answer| {
+            if let Answer::Line(entry) = answer {
+                line(entry);
+            }
+        });
+        match end.await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Asks, starting a supervisor where none runs.
+    pub(crate) async fn ask(&self, request: &Request) -> Result<Conversation, Failure> {
+        if let Some(conversation) = self.running(request).await? {
+            return Ok(conversation);
+        }
+        self.start()?;
+        let begun = Instant::now();
+        while begun.elapsed() < START {
+            if let Some(conversation) = self.running(request).await? {
+                return Ok(conversation);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let log = std::fs::read_to_string(self.folder.log()).unwrap_or_default();
+        let tail: Vec<&str> = log.lines().rev().take(5).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        Err(Failure::new(
+            "starting the local supervisor",
+            format!("it did not answer within {} s. {}: {}", START.as_secs(), self.folder.log().display(), tail.join(" / ")),
+        ))
+    }
+
+    async fn end(&self, request: &Request) -> Result<bool, Failure> {
+        let Some(mut conversation) = self.running(request).await? else { return Ok(false) };
+        match conversation.last(|_| {}).await? {
+            Answer::Done => {}
+            other => return Err(unexpected(&other)),
+        }
+        // It lets go of its lock as the last thing that it does.
+        let begun = Instant::now();
+        while begun.elapsed() < START && self.folder.contact().exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(true)
+    }
+
+    /// Asks the supervisor that runs; `None` if none does.
+    async fn running(&self, request: &Request) -> Result<Option<Conversation>, Failure> {
+        let Ok(text) = std::fs::read(self.folder.contact()) else { return Ok(None) };
+        let Ok(contact) = serde_json::from_slice::<Contact>(&text) else { return Ok(None) };
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", contact.port)).await else { return Ok(None) };
+        let (read, mut write) = stream.into_split();
+        let mut text = serde_json::to_string(&contact.key).map_err(|e| lost(&e))?;
+        text.push('\n');
+        text.push_str(&serde_json::to_string(request).map_err(|e| lost(&e))?);
+        text.push('\n');
+        let mut lines = BufReader::new(read).lines();
+        // Whoever has the port now, if the supervisor is gone, does not greet with the same process id.
+        if write.write_all(text.as_bytes()).await.is_err() {
+            return Ok(None);
+        }
+        match lines.next_line().await {
+            Ok(Some(greeting)) if greeting == format!("infra {}", contact.pid) => {}
+            _ => return Ok(None),
+        }
+        Ok(Some(Conversation { lines, _write: write }))
+    }
+
+    fn start(&self) -> Result<(), Failure> {
+        let failed = |what: String| move |error: std::io::Error| Failure::new(what, error.to_string());
+        self.folder.create().map_err(failed(format!("making {}", self.folder.path().display())))?;
+        let mut options = std::fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let log = options.open(self.folder.log()).map_err(failed(format!("opening {}", self.folder.log().display())))?;
+        let copy = log.try_clone().map_err(failed("opening the supervisor's log".into()))?;
+        let mut command = Command::new(&self.program);
+        command.arg("local-supervisor").arg(self.folder.path());
+        command.stdin(Stdio::null()).stdout(log).stderr(copy).current_dir("/");
+        // What runs here gets nothing of the account that the caller may have.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("AWS_") || name.starts_with("TF_VAR_") {
+                command.env_remove(&*name);
+            }
+        }
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn().map(drop).map_err(failed(format!("starting {}", self.program.display())))
+    }
+}
+
+/// A request that was sent, and its answers.
+pub(crate) struct Conversation {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    _write: tokio::net::tcp::OwnedWriteHalf,
+}
+
+impl Conversation {
+    /// The last answer; those before it go to `between`.
+    pub(crate) async fn last(&mut self, mut between: impl FnMut(Answer)) -> Result<Answer, Failure> {
+        loop {
+            let line = self.lines.next_line().await.map_err(|e| lost(&e))?;
+            let Some(line) = line else { return Err(lost(&"the connection was closed")) };
+            match serde_json::from_str(&line).map_err(|e| lost(&e))? {
+                answer @ (Answer::Checkpoint(_) | Answer::Line(_)) => between(answer),
+                answer => return Ok(answer),
+            }
+        }
+    }
+}
+
+fn lost(why: &dyn std::fmt::Display) -> Failure {
+    Failure::new(
+        "talking to the local supervisor",
+        format!("{why}. Its log is .infra/local/supervisor.log; the next command starts it again."),
+    )
+}
+
+pub(crate) fn unexpected(answer: &Answer) -> Failure {
+    match answer {
+        Answer::Failed { failure, .. } => failure.clone().into(),
+        _ => Failure::new("talking to the local supervisor", "its answer does not fit: it is of another version"),
+    }
+}

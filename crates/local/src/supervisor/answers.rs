@@ -1,0 +1,198 @@
+//! What each request does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use infra_catalog::{HalfDone, catalog};
+use infra_provider::{Failure, Object};
+use infra_value::{Type, Value};
+use serde_json::Value as Json;
+
+use super::serve::Teller;
+use crate::world::World;
+use super::{Ending, Shared, held};
+use crate::protocol::{Answer, LogEntry, Request, decode, decode_value, encode};
+
+/// How long a refusal that may pass is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Shared {
+    pub(super) async fn answer(self: &Arc<Shared>, request: Request, teller: &mut Teller) -> std::io::Result<()> {
+        let answer = match request {
+            Request::Read { ty, objects } => self.read(&ty, &objects),
+            Request::Create { ty, region, planned, config, tags, seconds } => {
+                match self.patiently(|| self.create((&ty, &region), &planned, &config, tags.clone())).await {
+                    Ok(object) => {
+                        if let Ok(json) = encode(&object) {
+                            teller.tell(&Answer::Checkpoint(json)).await?;
+                        }
+                        self.settle(&ty, object, seconds).await
+                    }
+                    Err(half) => failed(half),
+                }
+            }
+            Request::Update { ty, region, prior, planned, config, tags, seconds } => {
+                match self.patiently(|| self.update((&ty, &region), &prior, &planned, &config, tags.clone())).await {
+                    Ok(object) => self.settle(&ty, object, seconds).await,
+                    Err(half) => failed(half),
+                }
+            }
+            Request::Delete { ty, region, prior } => match self.delete((&ty, &region), &prior).await {
+                Ok(()) => Answer::Done,
+                Err(half) => failed(half),
+            },
+            Request::Data { ty, region, config } => self.data((&ty, &region), &config),
+            Request::Status => Answer::Status(Box::new(self.status().await)),
+            Request::Logs { service, follow } => return self.logs(service, follow, teller).await,
+            Request::Stop => return self.end(Ending::Stop, teller).await,
+            Request::Destroy => return self.end(Ending::Destroy, teller).await,
+        };
+        teller.tell(&answer).await
+    }
+
+    fn read(&self, ty: &str, objects: &[Json]) -> Answer {
+        let kept = held(&self.kept);
+        let one = |json: &Json| -> Result<Json, Failure> {
+            let object = resource(ty, json)?;
+            match kept.world.read(ty, object)? {
+                Some(object) => encode(&object),
+                None => Ok(Json::Null),
+            }
+        };
+        Answer::Objects(objects.iter().map(|json| one(json).map_err(Into::into)).collect())
+    }
+
+    fn create(
+        &self,
+        (ty, region): (&str, &str),
+        planned: &Json,
+        config: &Json,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Object, HalfDone> {
+        let none = |failure| HalfDone { object: None, failure };
+        let planned = resource(ty, planned).map_err(none)?;
+        let config = decode_value(planned.block(), config).map_err(none)?;
+        held(&self.kept).change(region, &config, tags, |world, cx| world.create(ty, planned, cx))
+    }
+
+    fn update(
+        &self,
+        (ty, region): (&str, &str),
+        prior: &Json,
+        planned: &Json,
+        config: &Json,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Object, HalfDone> {
+        let none = |failure| HalfDone { object: None, failure };
+        let prior = resource(ty, prior).map_err(none)?;
+        let planned = resource(ty, planned).map_err(none)?;
+        let config = decode_value(planned.block(), config).map_err(none)?;
+        held(&self.kept).change(region, &config, tags, |world, cx| world.update(ty, &prior, planned, cx))
+    }
+
+    /// Tries again for a while what is refused because of something that is about to go.
+    async fn patiently<T>(&self, mut change: impl FnMut() -> Result<T, HalfDone>) -> Result<T, HalfDone> {
+        let began = Instant::now();
+        loop {
+            match change() {
+                Err(half) if World::may_pass(&half.failure) && began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Lets what was changed take effect, and waits as long as AWS's own types do.
+    async fn settle(&self, ty: &str, object: Object, seconds: u64) -> Answer {
+        self.reconcile().await;
+        self.wake.notify_one();
+        if let Err(failure) = self.wait(ty, &object, Duration::from_secs(seconds)).await {
+            return failed(HalfDone { object: Some(object), failure });
+        }
+        match encode(&object) {
+            Ok(json) => Answer::Object(json),
+            Err(failure) => failed(HalfDone { object: None, failure }),
+        }
+    }
+
+    async fn delete(&self, (ty, region): (&str, &str), prior: &Json) -> Result<(), HalfDone> {
+        let prior = resource(ty, prior).map_err(|failure| HalfDone { object: None, failure })?;
+        let half = |failure| HalfDone { object: Some(prior.clone()), failure };
+        self.before_delete(ty, &prior).await.map_err(half)?;
+        let nothing = Value::null(Type::Dynamic);
+        let delete = || {
+            held(&self.kept).change(region, &nothing, BTreeMap::new(), |world, cx| {
+                world.delete(ty, &prior, cx).map_err(|failure| HalfDone { object: None, failure })
+            })
+        };
+        self.patiently(delete).await.map_err(|failed| half(failed.failure))?;
+        self.reconcile().await;
+        self.wake.notify_one();
+        self.wait_until_gone(ty, &prior).await.map_err(half)
+    }
+
+    fn data(&self, (ty, region): (&str, &str), config: &Json) -> Answer {
+        let Some(block) = catalog().data_sources.get(ty).map(|t| t.block().clone()) else {
+            return failed(HalfDone { object: None, failure: unsupported(ty) });
+        };
+        let read = decode(&block, config);
+        let read = read.and_then(|config| held(&self.kept).look(region, |world, cx| world.read_data(ty, config, cx)));
+        match read.and_then(|object| encode(&object)) {
+            Ok(json) => Answer::Object(json),
+            Err(failure) => failed(HalfDone { object: None, failure }),
+        }
+    }
+
+    async fn logs(&self, service: Option<String>, follow: bool, teller: &mut Teller) -> std::io::Result<()> {
+        let lines = self.runtime.logs(service.as_deref(), follow).await;
+        let mut lines = std::pin::pin!(lines);
+        let mut ending = self.ending.subscribe();
+        loop {
+            let line = tokio::select! {
+                line = lines.next() => line,
+                _ = ending.wait_for(|ending| *ending != Ending::No) => None,
+            };
+            let Some(line) = line else { break };
+            let entry = LogEntry {
+                time: line.time,
+                service: line.service,
+                task: line.task,
+                container: line.container,
+                text: line.text,
+            };
+            teller.tell(&Answer::Line(entry)).await?;
+        }
+        teller.tell(&Answer::Done).await
+    }
+
+    /// Answers when everything has stopped.
+    async fn end(&self, how: Ending, teller: &mut Teller) -> std::io::Result<()> {
+        teller.tell(&Answer::Done).await?;
+        self.ending.send_replace(how);
+        Ok(())
+    }
+
+    /// For how long it runs.
+    pub(super) fn up(&self) -> Duration {
+        Instant::now().duration_since(self.started)
+    }
+}
+
+fn resource(ty: &str, json: &Json) -> Result<Object, Failure> {
+    match catalog().resources.get(ty) {
+        Some(known) => decode(known.block(), json),
+        None => Err(unsupported(ty)),
+    }
+}
+
+fn unsupported(ty: &str) -> Failure {
+    Failure::new(format!("finding {ty}"), "this type is not supported on this machine")
+}
+
+fn failed(half: HalfDone) -> Answer {
+    let object = half.object.and_then(|object| encode(&object).ok());
+    Answer::Failed { object, failure: half.failure.into() }
+}

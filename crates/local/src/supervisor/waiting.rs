@@ -1,0 +1,189 @@
+//! What a create, an update and a delete wait for, and the status of everything.
+
+use std::time::{Duration, Instant};
+
+use infra_provider::{Failure, Object};
+use infra_runtime::{DatabaseState, Rollout, TaskState};
+
+use super::{Shared, held};
+use crate::status::{Database, Listener, Service, Status, Supervisor, TargetGroup, Task};
+
+/// How long a command waits for a service that it need not wait for: most are up by then, and what is printed as an
+/// output answers.
+const COURTESY: Duration = Duration::from_secs(20);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Shared {
+    /// Waits until what was created or changed is in effect.
+    pub(super) async fn wait(&self, ty: &str, object: &Object, limit: Duration) -> Result<(), Failure> {
+        match ty {
+            "aws_lb_listener" => match held(&self.listening).get(object.id()) {
+                Some(Err(why)) => Err(Failure::new(format!("listening on port {}", object.int("port")), why)),
+                _ => Ok(()),
+            },
+            "aws_db_instance" => self.wait_for_database(object.str("identifier"), limit).await,
+            "aws_ecs_service" => self.wait_for_service(object, limit).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn wait_for_database(&self, name: &str, limit: Duration) -> Result<(), Failure> {
+        let doing = format!("waiting for the database {name}");
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            match self.runtime.databases().get(name).map(|status| status.state.clone()) {
+                Some(DatabaseState::Starting) => {}
+                Some(DatabaseState::Failed { why }) => return Err(Failure::new(doing, why)),
+                _ => return Ok(()),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(Failure::new(doing, format!("it did not start within {} s", limit.as_secs())))
+    }
+
+    async fn wait_for_service(&self, object: &Object, limit: Duration) -> Result<(), Failure> {
+        let asked = object.bool("wait_for_steady_state");
+        let limit = if asked { limit } else { limit.min(COURTESY) };
+        let doing = format!("waiting for the service {} to be steady", object.str("name"));
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            self.wake.notify_one();
+            match self.runtime.services().get(object.id()).map(|s| (s.rollout, s.reason.clone())) {
+                Some((Rollout::InProgress, None)) => {}
+                Some((Rollout::InProgress | Rollout::Failed, why)) if asked => {
+                    if let Some(why) = why {
+                        return Err(Failure::new(doing, why));
+                    }
+                }
+                Some((Rollout::InProgress, Some(_))) => {}
+                _ => return Ok(()),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        if asked { Err(Failure::new(doing, format!("it was not after {} s", limit.as_secs()))) } else { Ok(()) }
+    }
+
+    /// What has to happen while the object is still there: the final snapshot of a database.
+    pub(super) async fn before_delete(&self, ty: &str, object: &Object) -> Result<(), Failure> {
+        if ty != "aws_db_instance" || object.bool("skip_final_snapshot") {
+            return Ok(());
+        }
+        let (name, snapshot) = (object.str("identifier"), object.str("final_snapshot_identifier"));
+        let runs = matches!(self.runtime.databases().get(name).map(|s| &s.state), Some(DatabaseState::Available));
+        if !runs || snapshot.is_empty() {
+            return Ok(());
+        }
+        let taken = self.runtime.snapshot(name, snapshot).await;
+        taken.map_err(|why| Failure::new(format!("taking the final snapshot {snapshot} of {name}"), why))
+    }
+
+    /// Waits until nothing of what was deleted runs any more.
+    pub(super) async fn wait_until_gone(&self, ty: &str, object: &Object) -> Result<(), Failure> {
+        match ty {
+            "aws_db_instance" => self.runtime.remove_database(object.str("identifier")).await,
+            "aws_ecs_service" => {
+                let left = || self.runtime.tasks().iter().any(|t| t.service == object.id() && t.state != TaskState::Stopped);
+                let begun = Instant::now();
+                while left() && begun.elapsed() < Duration::from_secs(20 * 60) {
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What runs.
+    pub(super) async fn status(&self) -> Status {
+        self.reconcile().await;
+        let (desired, recorded) = {
+            let kept = held(&self.kept);
+            (kept.world.desired(), kept.world.len())
+        };
+        let listening = held(&self.listening).clone();
+        let mut status = Status {
+            supervisor: Some(Supervisor { pid: std::process::id(), up_seconds: self.up().as_secs() }),
+            recorded,
+            notes: desired.notes.clone(),
+            ..Status::default()
+        };
+        for balancer in desired.balancers.balancers.values() {
+            for (arn, listener) in &balancer.listeners {
+                let at = listening.get(arn);
+                let port = at.and_then(|at| at.as_ref().ok()).map_or(listener.bind.port(), std::net::SocketAddr::port);
+                let (scheme, usual) = if listener.tls_names.is_some() { ("https", 443) } else { ("http", 80) };
+                let url = if port == usual { format!("{scheme}://localhost") } else { format!("{scheme}://localhost:{port}") };
+                status.listeners.push(Listener {
+                    balancer: balancer.name.clone(),
+                    port: listener.port,
+                    url,
+                    problem: at.and_then(|at| at.as_ref().err()).cloned(),
+                });
+            }
+        }
+        let (health, counts) = (self.balancers.health(), self.balancers.counts());
+        for (arn, group) in &desired.balancers.target_groups {
+            let targets = health.get(arn);
+            let is_healthy = |h: &&infra_balancer::TargetHealth| h.status == infra_balancer::HealthStatus::Healthy;
+            let count = counts.get(arn);
+            status.target_groups.push(TargetGroup {
+                name: group.name.clone(),
+                arn: arn.clone(),
+                healthy: targets.map_or(0, |t| t.values().filter(is_healthy).count()),
+                targets: targets.map_or(0, std::collections::BTreeMap::len),
+                requests: count.map_or(0, |c| c.requests),
+                failed: count.map_or(0, infra_balancer::Counts::failed),
+            });
+        }
+        let (services, tasks) = (self.runtime.services(), self.runtime.tasks());
+        for (arn, service) in &desired.runtime.services {
+            let running = services.get(arn);
+            let own = tasks.iter().filter(|t| t.service == *arn && t.state != TaskState::Stopped);
+            status.services.push(Service {
+                name: service.name.clone(),
+                definition: short(&service.task.definition).to_string(),
+                desired: service.desired_count,
+                running: running.map_or(0, |s| s.running),
+                rollout: running.map_or("IN_PROGRESS".into(), |s| s.rollout.to_string()),
+                problem: desired.problems.get(arn).cloned().or_else(|| running.and_then(|s| s.reason.clone())),
+                tasks: own.map(task).collect(),
+            });
+        }
+        for (name, database) in self.runtime.databases() {
+            let (state, problem) = match &database.state {
+                DatabaseState::Starting => ("starting", None),
+                DatabaseState::Available => ("available", None),
+                DatabaseState::Stopped => ("stopped", None),
+                DatabaseState::Failed { why } => ("failed", Some(why.clone())),
+                DatabaseState::RecordedOnly { why } => ("recorded only", Some(why.clone())),
+            };
+            status.databases.push(Database {
+                name,
+                state: state.into(),
+                version: database.version.clone(),
+                address: database.address.map(|a| format!("localhost:{}", a.port())),
+                problem: problem.or_else(|| Some(database.notes.join("; ")).filter(|notes| !notes.is_empty())),
+            });
+        }
+        status
+    }
+}
+
+fn task(task: &infra_runtime::TaskStatus) -> Task {
+    Task {
+        id: task.id.clone(),
+        state: task.state.to_string(),
+        health: task.health.to_string(),
+        seconds: task.since.elapsed().map_or(0, |d| d.as_secs()),
+        definition: short(&task.definition).to_string(),
+        addresses: task.ports.values().map(std::string::ToString::to_string).collect(),
+        reason: task.reason.clone(),
+    }
+}
+
+/// `FAMILY:REVISION` of a task definition's ARN.
+fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
