@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use infra_address::ProviderSource;
 use infra_schema::Schema;
 use infra_value::{Path, Value};
 
-use crate::Problem;
+use crate::fleet::{FleetOrProblems, FleetSpec, ReleaseRules};
+use crate::{Problem, Token};
 
 /// Bytes that a provider keeps beside a resource instance in the state (`private`, there in base64).
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -37,12 +39,33 @@ pub trait Provider: Send + Sync {
     fn validate_resource(&self, ty: &str, config: &Value) -> Vec<Problem>;
     /// Checks a data source's configuration. Values may be unknown.
     fn validate_data(&self, ty: &str, config: &Value) -> Vec<Problem>;
+    /// The schema of an ephemeral resource type.
+    fn ephemeral_schema(&self, _ty: &str) -> Option<&Schema> {
+        None
+    }
+    /// Every supported ephemeral resource type, and those that only the provider that this one stands for has.
+    fn ephemeral_types(&self) -> (Vec<&str>, Vec<&str>) {
+        (Vec::new(), Vec::new())
+    }
+    /// Checks an ephemeral resource's configuration. Values may be unknown.
+    fn validate_ephemeral(&self, _ty: &str, _config: &Value) -> Vec<Problem> {
+        Vec::new()
+    }
+    /// Makes an object of one type from the state of an object of another one, also another provider's, as a `moved`
+    /// block asks for. `None`: it cannot become one.
+    fn move_state(&self, _from: MovedFrom<'_>, _to: &str) -> Option<Result<Value, Problem>> {
+        None
+    }
     /// Brings a state object of an older schema version (JSON as the state file holds it) to the present schema.
     /// Attributes that the schema does not know are dropped, missing ones are null.
     ///
     /// # Errors
     /// When the version is newer than the schema's, or the object does not have its form.
     fn upgrade(&self, ty: &str, version: u64, attributes: &serde_json::Value) -> Result<Value, Problem>;
+    /// What the provider knows about releases; `None` if none of its types can be released.
+    fn release_rules(&self) -> Option<&dyn ReleaseRules> {
+        None
+    }
     /// Makes the provider ready for calls. Values may be unknown (at plan), and then count as unset.
     async fn configure(&self, config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>>;
 }
@@ -59,8 +82,64 @@ pub trait Configured: Send + Sync {
     async fn apply(&self, request: ApplyRequest<'_>) -> Applied;
     /// Finds the object with an id. An empty answer: there is none.
     async fn import(&self, ty: &str, id: &str) -> Result<Vec<Imported>, Vec<Problem>>;
+    /// Looks for an object that was to be created when nothing more was heard of it. `None`: that cannot be told. What is
+    /// found has everything that the create call sets; several answers mean that they cannot be told apart.
+    async fn find_created(&self, _sought: Sought<'_>) -> Result<Option<Vec<Imported>>, Problem> {
+        Ok(None)
+    }
+    /// Waits until an object whose creation was cut off is as far as the creation would have waited for.
+    ///
+    /// # Errors
+    /// When that could not be found out.
+    async fn ready(&self, _sought: Sought<'_>) -> Result<Readiness, Problem> {
+        Ok(Readiness::Ready)
+    }
     /// Reads a data source.
     async fn read_data(&self, ty: &str, config: &Value) -> Result<Value, Vec<Problem>>;
+    /// Opens an ephemeral resource.
+    async fn open(&self, ty: &str, _config: &Value) -> Result<Opened, Vec<Problem>> {
+        let detail = format!("The provider has no ephemeral resource type {ty:?}.");
+        Err(vec![Problem::error("Invalid ephemeral resource", detail)])
+    }
+    /// Keeps an opened ephemeral resource open. What is answered is when to do so again, if that is needed.
+    async fn renew(&self, _ty: &str, _private: &mut Private) -> Result<Option<Duration>, Vec<Problem>> {
+        Ok(None)
+    }
+    /// Closes an opened ephemeral resource.
+    async fn close(&self, _ty: &str, _private: &Private) -> Result<(), Vec<Problem>> {
+        Ok(())
+    }
+    /// The two services of a release, to be driven.
+    ///
+    /// # Errors
+    /// When these objects cannot be released, and why.
+    async fn fleet(&self, _spec: FleetSpec) -> FleetOrProblems {
+        Err(vec![Problem::error("Unsupported release", "The provider of these resources knows no releases.")])
+    }
+}
+
+/// An ephemeral resource that has been opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Its value.
+    pub value: Value,
+    /// What the provider needs to renew and close it.
+    pub private: Private,
+    /// After how long it has to be renewed, if it has.
+    pub renew_after: Option<Duration>,
+}
+
+/// An object in the state that is to become one of another type.
+#[derive(Clone, Copy, Debug)]
+pub struct MovedFrom<'a> {
+    /// The provider of its type.
+    pub provider: &'a ProviderSource,
+    /// Its type.
+    pub ty: &'a str,
+    /// The version of the schema that it was stored with.
+    pub version: u64,
+    /// The object as JSON.
+    pub attributes: &'a serde_json::Value,
 }
 
 /// An object as it is known, to be read again.
@@ -116,6 +195,9 @@ pub enum Operation {
 /// writes it down at once, so that a killed run loses nothing.
 pub type Checkpoint<'a> = &'a (dyn Fn(Value) + Send + Sync);
 
+/// Whether the state holds an object of the same type with an ARN, or with an id if the type has none.
+pub type Held<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
+
 /// One change to make.
 #[derive(Clone)]
 pub struct ApplyRequest<'a> {
@@ -131,6 +213,10 @@ pub struct ApplyRequest<'a> {
     pub private: &'a Private,
     /// See [`Checkpoint`].
     pub checkpoint: Checkpoint<'a>,
+    /// What a creation is known by; an empty token for other operations.
+    pub token: &'a Token,
+    /// See [`Held`].
+    pub held: Held<'a>,
 }
 
 impl ApplyRequest<'_> {
@@ -162,6 +248,30 @@ pub struct Applied {
     pub problems: Vec<Problem>,
     /// As in [`Planned::legacy`].
     pub legacy: bool,
+    /// It failed without the cloud having said so: it may have been done all the same.
+    pub uncertain: bool,
+}
+
+/// An object whose creation was begun, and whose end nobody saw.
+#[derive(Clone, Debug)]
+pub struct Sought<'a> {
+    /// The resource type.
+    pub ty: &'a str,
+    /// The object as it was planned, null where that was not known; or, once there is an id, as it is known.
+    pub object: &'a Value,
+    /// What the creation is known by.
+    pub token: &'a Token,
+    /// When it was begun, in seconds since 1970.
+    pub began: u64,
+}
+
+/// What a wait for a created object came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Readiness {
+    /// It is ready, or gone: a read tells.
+    Ready,
+    /// Its creation has failed.
+    Failed(Problem),
 }
 
 /// An object found by its id.

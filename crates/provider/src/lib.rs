@@ -3,13 +3,16 @@
 //! It is dynamic: schemas and values are data, so that a provider may be native or a process of its own.
 
 mod contract;
+pub mod fleet;
 mod object;
 pub mod plan;
 mod problem;
+mod token;
 
 pub use contract::{
-    Applied, ApplyRequest, Checkpoint, Configured, Imported, Operation, PlanRequest, Planned, Private, Provider,
-    ReadRequest,
+    Applied, ApplyRequest, Checkpoint, Configured, Held, Imported, MovedFrom, Opened, Operation, PlanRequest, Planned, Private, Provider,
+    ReadRequest, Readiness, Sought,
 };
 pub use object::{IntoAttribute, Object, Part};
 pub use problem::{Failure, Problem};
+pub use token::Token;

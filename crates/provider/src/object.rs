@@ -157,12 +157,38 @@ impl Object {
             Err(error) => debug_assert!(false, "{name}: {error}"),
         }
     }
+    /// Sets an attribute or block to a value of its type, as it is. What the schema does not have is left out.
+    pub fn set_raw(&mut self, name: &str, value: Value) {
+        if let Some(old) = self.members.get_mut(name) {
+            *old = value;
+        }
+    }
     /// Sets an attribute to null.
     pub fn unset(&mut self, name: &str) {
         if let Some(old) = self.members.get_mut(name) {
             *old = Value::null(old.ty());
         }
     }
+    /// The object without unknown attributes: each is as it was in `prior`, or null.
+    #[must_use]
+    pub fn settled(mut self, prior: Option<&Object>) -> Object {
+        let block = self.block.clone();
+        for name in block.attributes.keys().chain(block.blocks.keys()) {
+            if self.raw(name).is_wholly_known() {
+                continue;
+            }
+            match (self.raw(name).is_known(), prior) {
+                (false, Some(prior)) => self.set(name, prior.raw(name).clone()),
+                (false, None) => self.unset(name),
+                (true, _) => self.set(name, without_unknowns(self.raw(name))),
+            }
+        }
+        self
+    }
+}
+
+fn without_unknowns(value: &Value) -> Value {
+    if value.is_known() { value.map_elements(&mut without_unknowns) } else { Value::null(value.ty()) }
 }
 
 /// The value that an attribute of the older plugin kind has when it is explicitly set to nothing.

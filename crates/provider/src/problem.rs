@@ -72,6 +72,11 @@ impl Failure {
     pub fn is(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))
     }
+    /// Whether a call failed without an answer that says so: what it was to do may have been done.
+    pub fn is_uncertain(&self) -> bool {
+        const SAYS_NOTHING: &[&str] = &["InternalError", "InternalFailure", "InternalServerError", "ServerException"];
+        self.operation.is_some() && (self.code.is_none() || self.is(SAYS_NOTHING))
+    }
     /// As a problem of the resource as a whole.
     pub fn into_problem(self) -> Problem {
         Problem::error(self.to_string(), String::new())

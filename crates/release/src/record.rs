@@ -1,0 +1,172 @@
+//! What is written down of a release, in the state, before each of its steps.
+
+use std::time::{Duration, SystemTime};
+
+use infra_provider::fleet::{Colour, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::spec::Release;
+
+/// A release: the one under way, or the last one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Unique; part of the one-off task's token.
+    pub id: String,
+    /// What was asked for when it began.
+    pub release: Release,
+    /// The colour that was live before. The same as `to` for a rolling release.
+    pub from: Colour,
+    /// The colour that gets the new version.
+    pub to: Colour,
+    /// What `from` runs.
+    pub old: Version,
+    /// What `to` gets.
+    pub new: Version,
+    /// How many tasks `to` gets: as many as `from` has.
+    pub count: u32,
+    /// The next thing to do. It may have been done already, if the run was cut off then.
+    pub phase: Phase,
+    /// When it began.
+    pub began: Stamp,
+    /// Who began it: `USER@HOST`, or a CI run.
+    pub by: String,
+    /// When `to` got all of the traffic.
+    pub shifted: Option<Stamp>,
+    /// When it went back, why, and by whom.
+    pub reverted: Option<Reverted>,
+    /// What happened, in order. At most some hundred lines.
+    pub log: Vec<Entry>,
+}
+
+/// Where a release is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Look whether it can begin; keep autoscaling still.
+    Prepare,
+    /// Run the one-off task.
+    BeforeShift,
+    /// Tell the idle service its version and count.
+    Start,
+    /// Wait until all its targets are healthy.
+    Healthy,
+    /// Run the checks.
+    Check,
+    /// Give the new colour the share of this step, and watch it.
+    Shift(usize),
+    /// Watch while the old colour stands by.
+    Watch,
+    /// Stop the old colour, when it gets no more requests.
+    Stop,
+    /// Nothing more to do: `to` is live.
+    Finished,
+    /// Give the traffic back to `from`.
+    GoBack,
+    /// `from` has the traffic; stop `to`.
+    CleanUp,
+    /// Nothing more to do: `from` is live.
+    Reverted,
+}
+
+impl Phase {
+    /// Whether nothing is left to do.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Phase::Finished | Phase::Reverted)
+    }
+
+    /// Whether users' requests may have reached the new colour.
+    pub fn has_traffic(&self) -> bool {
+        matches!(self, Phase::Shift(_) | Phase::Watch | Phase::Stop | Phase::Finished | Phase::GoBack)
+    }
+}
+
+/// Why and when the traffic went back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reverted {
+    /// When that was decided.
+    pub at: Stamp,
+    /// By whom; empty if by itself.
+    pub by: String,
+    /// For people: `3.1 % of green's requests failed in the last 60 s (limit 1 %)`.
+    pub reason: String,
+    /// `infra release retry` has allowed the version again.
+    pub may_retry: bool,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Stamp,
+    /// What happened.
+    pub what: String,
+}
+
+/// A point in time: seconds since 1970, with milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp(pub u64);
+
+impl From<SystemTime> for Stamp {
+    fn from(time: SystemTime) -> Stamp {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Stamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Stamp> for SystemTime {
+    fn from(stamp: Stamp) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(stamp.0)
+    }
+}
+
+impl Stamp {
+    /// How long ago it was.
+    pub fn elapsed(self, now: SystemTime) -> Duration {
+        now.duration_since(self.into()).unwrap_or_default()
+    }
+}
+
+/// How many lines of the log are kept.
+const LOG: usize = 200;
+
+impl Record {
+    /// The beginning of a release.
+    pub fn begin(release: Release, from: (Colour, Version), to: (Colour, Version), count: u32, now: SystemTime, by: String) -> Record {
+        Record {
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            release,
+            from: from.0,
+            to: to.0,
+            old: from.1,
+            new: to.1,
+            count,
+            phase: Phase::Prepare,
+            began: now.into(),
+            by,
+            shifted: None,
+            reverted: None,
+            log: Vec::new(),
+        }
+    }
+
+    /// The colour that users get (or will get, once the step under way is done).
+    pub fn live(&self) -> &Colour {
+        match self.phase {
+            Phase::Watch | Phase::Stop | Phase::Finished => &self.to,
+            _ => &self.from,
+        }
+    }
+
+    /// How much of the standby is left.
+    pub fn standby_left(&self, now: SystemTime) -> Option<Duration> {
+        let shifted = self.shifted.filter(|_| self.phase == Phase::Watch)?;
+        Some(self.release.standby.saturating_sub(shifted.elapsed(now)))
+    }
+
+    pub(crate) fn note(&mut self, now: SystemTime, what: impl Into<String>) {
+        if self.log.len() >= LOG {
+            self.log.remove(0);
+        }
+        self.log.push(Entry { at: now.into(), what: what.into() });
+    }
+}
