@@ -8,18 +8,27 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
 use infra_provider::{Failure, Object};
+use tokio::time::Instant;
 
 /// How many values a filter of EC2 may have.
 pub(crate) const FILTER_VALUES: usize = 200;
 
-/// How long a request waits for others that can be answered by the same call.
-const GATHERING: Duration = Duration::from_millis(10);
+/// A call is made when for so long nobody has come who can be answered by it, too.
+const QUIET: Duration = Duration::from_millis(10);
+/// The longest that anybody waits for others.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// What was found, by key, and which keys could not be looked up.
 #[derive(Debug)]
 pub(crate) struct Answers<V> {
     found: BTreeMap<String, V>,
     failed: BTreeMap<String, Failure>,
+}
+
+impl<V> Default for Answers<V> {
+    fn default() -> Answers<V> {
+        Answers { found: BTreeMap::new(), failed: BTreeMap::new() }
+    }
 }
 
 impl<V> Answers<V> {
@@ -63,7 +72,7 @@ where
     let keys: Vec<String> = keys.into_iter().filter(|k| !k.is_empty()).collect::<BTreeSet<_>>().into_iter().collect();
     let chunks: Vec<&[String]> = keys.chunks(size).collect();
     let answers = join_all(chunks.iter().map(|chunk| fetch(chunk.to_vec()))).await;
-    let mut all = Answers { found: BTreeMap::new(), failed: BTreeMap::new() };
+    let mut all = Answers::default();
     for (chunk, answer) in chunks.into_iter().zip(answers) {
         match answer {
             Ok(found) => all.found.extend(found),
@@ -80,9 +89,16 @@ pub(crate) struct Loader<V> {
 }
 
 struct Gathering<V> {
-    /// `None` once the call is being made.
-    keys: Arc<Mutex<Option<BTreeSet<String>>>>,
+    waiting: Arc<Mutex<Waiting>>,
     answer: Shared<BoxFuture<'static, Arc<Answers<V>>>>,
+}
+
+/// Who waits for a call.
+struct Waiting {
+    /// `None` once the call is being made.
+    keys: Option<BTreeSet<String>>,
+    /// When the last one came.
+    last: Instant,
 }
 
 impl<V> Default for Loader<V> {
@@ -107,22 +123,34 @@ impl<V: Send + Sync + 'static> Loader<V> {
         Fut: Future<Output = Answers<V>> + Send + 'static,
     {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gathering) = &*open
-            && let Some(keys) = &mut *gathering.keys.lock().unwrap_or_else(PoisonError::into_inner)
-        {
-            keys.extend(mine);
-            return gathering.answer.clone();
+        if let Some(gathering) = &*open {
+            let mut waiting = gathering.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(keys) = &mut waiting.keys {
+                keys.extend(mine);
+                waiting.last = Instant::now();
+                return gathering.answer.clone();
+            }
         }
-        let keys = Arc::new(Mutex::new(Some(mine)));
-        let gathered = keys.clone();
+        let first = Instant::now();
+        let waiting = Arc::new(Mutex::new(Waiting { keys: Some(mine), last: first }));
+        let gathered = waiting.clone();
         // Whoever waits drives it: it goes on if the one who began it is cancelled.
         let answer = async move {
-            tokio::time::sleep(GATHERING).await;
-            let keys = gathered.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+            let keys = loop {
+                let until = {
+                    let mut waiting = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+                    let until = (waiting.last + QUIET).min(first + LONGEST);
+                    if until <= Instant::now() {
+                        break waiting.keys.take().unwrap_or_default();
+                    }
+                    until
+                };
+                tokio::time::sleep_until(until).await;
+            };
             Arc::new(fetch(keys.into_iter().collect()).await)
         };
         let answer = answer.boxed().shared();
-        *open = Some(Gathering { keys, answer: answer.clone() });
+        *open = Some(Gathering { waiting, answer: answer.clone() });
         answer
     }
 }

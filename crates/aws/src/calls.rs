@@ -1,6 +1,5 @@
 //! Counts the calls that are made.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -10,16 +9,16 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// How many calls were sent, each attempt counted.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Arc<AtomicUsize>);
+static SENT: AtomicUsize = AtomicUsize::new(0);
 
-impl Calls {
-    /// The number so far.
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
+/// How many calls this process has sent, by all connections, each attempt counted.
+pub fn calls() -> usize {
+    SENT.load(Ordering::Relaxed)
 }
+
+/// Sees each call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls;
 
 impl Intercept for Calls {
     fn name(&self) -> &'static str {
@@ -32,7 +31,7 @@ impl Intercept for Calls {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        SENT.fetch_add(1, Ordering::Relaxed);
         if let Some(call) = config.load::<Metadata>() {
             tracing::debug!(service = call.service(), operation = call.name(), "call");
         }

@@ -18,7 +18,6 @@ pub struct Aws {
     endpoints: BTreeMap<String, String>,
     meta: Meta,
     caller: Caller,
-    calls: Calls,
     clients: Clients,
     shared: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -38,13 +37,12 @@ pub(crate) struct Caller {
 impl Aws {
     pub(crate) fn new(sdk: SdkConfig, endpoints: BTreeMap<String, String>) -> Aws {
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-        let partition = crate::partition::of_region(&region).name.to_string();
+        let partition = infra_catalog::partition::of_region(&region).name.to_string();
         Aws {
             sdk,
             endpoints,
             meta: Meta { region, partition, ..Meta::default() },
             caller: Caller::default(),
-            calls: Calls::default(),
             clients: Clients::default(),
             shared: Mutex::default(),
             locks: Mutex::default(),
@@ -65,11 +63,6 @@ impl Aws {
     /// Region, partition, account, tag settings.
     pub fn meta(&self) -> &Meta {
         &self.meta
-    }
-
-    /// How many calls were sent so far, each attempt counted.
-    pub fn calls(&self) -> usize {
-        self.calls.count()
     }
 
     /// Who calls, if that was asked for at the start.
@@ -105,10 +98,29 @@ impl Aws {
         lock.lock_owned().await
     }
 
+    /// The Resource Groups Tagging API; `None` where services have addresses of their own, and this one has none: then
+    /// an emulator is asked, and those know little of it.
+    pub(crate) fn tagging(&self) -> Option<&aws_sdk_resourcegroupstagging::Client> {
+        let emulated = !self.endpoints.is_empty() || self.sdk.endpoint_url().is_some();
+        let named =
+            self.endpoint(TAGGING).is_some() || std::env::var_os(TAGGING_URL).is_some_and(|url| !url.is_empty());
+        (named || !emulated).then(|| self.any_tagging())
+    }
+
+    /// Whether what was just made may be missing in lists for some seconds: AWS itself is like that, an emulator is not.
+    pub(crate) fn lags(&self) -> bool {
+        self.endpoints.is_empty() && self.sdk.endpoint_url().is_none()
+    }
+
     fn endpoint(&self, names: &[&str]) -> Option<&String> {
         names.iter().find_map(|name| self.endpoints.get(*name))
     }
 }
+
+/// What the endpoint of the Resource Groups Tagging API is called in a provider block.
+const TAGGING: &[&str] = &["resourcegroupstaggingapi", "resourcegroupstagging"];
+/// And in the environment.
+const TAGGING_URL: &str = "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API";
 
 /// Retries are bounded by their number and slowed down by their pauses, not by a budget that all calls share.
 fn retry_partition(service: &'static str) -> RetryPartition {
@@ -128,7 +140,8 @@ macro_rules! clients {
                 pub(crate) fn $name(&self) -> &$sdk::Client {
                     self.clients.$name.get_or_init(|| {
                         let mut config = $sdk::config::Builder::from(&self.sdk)
-                            .interceptor(self.calls.clone())
+                            .interceptor(Calls)
+                            .interceptor(crate::repeat::Once)
                             .retry_partition(retry_partition(stringify!($name)));
                         if let Some(url) = self.endpoint(&[$($key),+]) {
                             config = config.endpoint_url(url);
@@ -170,6 +183,8 @@ clients! {
     sns: aws_sdk_sns ["sns"],
     /// Systems Manager.
     ssm: aws_sdk_ssm ["ssm"],
+    /// The Resource Groups Tagging API, wherever it is.
+    any_tagging: aws_sdk_resourcegroupstagging ["resourcegroupstaggingapi", "resourcegroupstagging"],
     /// STS.
     sts: aws_sdk_sts ["sts"],
 }

@@ -1,17 +1,16 @@
 //! AWS as a [`Cloud`]: finds the type's code, and does around it what is the same for all types.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use infra_catalog::{Cloud, HalfDone, OpContext};
+use infra_catalog::{Cloud, HalfDone, OpContext, Trace};
+use infra_provider::fleet::{FleetOrProblems, FleetSpec};
 use infra_provider::plan::Meta;
 use infra_provider::{Failure, Object};
-use infra_value::Value;
 
 use crate::resource::{ResourceType, differ};
 use crate::wait::{PROPAGATION, Seen, Wait};
-use crate::{Aws, data, types};
+use crate::{Aws, creating, data, ephemeral, tagging, types};
 
 type Tags = BTreeMap<String, String>;
 
@@ -27,49 +26,28 @@ impl Cloud for Aws {
 
     async fn read(&self, ty: &str, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         match api(ty) {
-            Ok(api) => api.read(self, objects).await,
+            Ok(api) => tagging::refreshing(api.read(self, objects)).await,
             Err(failure) => crate::resource::all_failed(&objects, &failure),
         }
     }
 
     async fn create(&self, ty: &str, planned: Object, cx: &OpContext<'_>) -> Result<Object, HalfDone> {
-        let api = api(ty).map_err(|failure| HalfDone { object: None, failure })?;
-        let mut object = settled(planned, None);
-        let told = AtomicBool::new(false);
-        let checkpoint = |object: &Object| {
-            told.store(true, Ordering::Relaxed);
-            (cx.checkpoint)(object);
-        };
-        let own = OpContext {
-            config: cx.config,
-            timeouts: cx.timeouts.clone(),
-            tags: cx.tags.clone(),
-            checkpoint: &checkpoint,
-        };
-        let mut done = api.create(self, &mut object, &own).await;
-        if !object.id().is_empty() && !told.load(Ordering::Relaxed) {
-            (cx.checkpoint)(&object);
-        }
-        if done.is_ok() && api.reads_back() {
-            done = match read_new(self, api, ty, &object).await {
-                Ok(read) => return Ok(read),
-                Err(failure) => Err(failure),
-            };
-        }
-        match done {
-            Ok(()) => Ok(object),
-            Err(failure) => {
-                let object = Some(object).filter(|o| !o.id().is_empty());
-                Err(HalfDone { object, failure })
-            }
-        }
+        creating::create(self, ty, planned, cx).await
+    }
+
+    async fn find_created(&self, ty: &str, planned: Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        creating::look(self, api(ty)?, &planned.settled(None), trace).await
+    }
+
+    async fn ready(&self, ty: &str, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        creating::ready(self, api(ty)?, object, trace).await
     }
 
     async fn update(&self, ty: &str, prior: &Object, planned: Object, cx: &OpContext<'_>) -> Result<Object, HalfDone> {
         let api = api(ty).map_err(|failure| HalfDone { object: Some(prior.clone()), failure })?;
         let tags_last = !planned.raw("tags_all").is_known();
         let wanted = if tags_last { cx.tags.clone() } else { planned.map("tags_all") };
-        let mut object = settled(planned, Some(prior));
+        let mut object = planned.settled(Some(prior));
         match update(self, api, prior, &mut object, cx, &wanted, tags_last).await {
             Ok(()) if api.reads_back() => match read_new(self, api, ty, &object).await {
                 Ok(read) => Ok(read),
@@ -85,16 +63,27 @@ impl Cloud for Aws {
         api(ty).map_err(half)?.delete(self, prior, cx).await.map_err(half)
     }
 
-    async fn read_data(&self, ty: &str, config: Object) -> Result<Object, Failure> {
-        let mut object = settled(config, None);
-        match data::find(ty) {
+    async fn open(&self, ty: &str, config: Object) -> Result<Object, Failure> {
+        let mut object = config.settled(None);
+        match ephemeral::find(ty) {
             Some(source) => source.read(self, &mut object).await.map(|()| object),
             None => Err(unsupported(ty)),
         }
     }
+
+    async fn read_data(&self, ty: &str, config: Object) -> Result<Object, Failure> {
+        match data::find(ty) {
+            Some(source) => data::together::read(self, ty, source, config.settled(None)).await,
+            None => Err(unsupported(ty)),
+        }
+    }
+
+    async fn fleet(&self, spec: FleetSpec) -> FleetOrProblems {
+        crate::fleet::fleet(self, spec)
+    }
 }
 
-fn api(ty: &str) -> Result<&'static dyn ResourceType, Failure> {
+pub(crate) fn api(ty: &str) -> Result<&'static dyn ResourceType, Failure> {
     types::find(ty).ok_or_else(|| unsupported(ty))
 }
 
@@ -102,7 +91,7 @@ fn unsupported(ty: &str) -> Failure {
     Failure::new(format!("finding {ty}"), "this type is not supported on AWS yet")
 }
 
-async fn update(
+pub(crate) async fn update(
     aws: &Aws,
     api: &dyn ResourceType,
     prior: &Object,
@@ -140,28 +129,8 @@ fn changed_beside_tags(prior: &Object, planned: &Object) -> bool {
     names.any(|name| differ(prior.raw(name), planned.raw(name)))
 }
 
-/// The object without unknown attributes: each is as it was, or null.
-fn settled(mut object: Object, prior: Option<&Object>) -> Object {
-    let block = object.block().clone();
-    for name in block.attributes.keys().chain(block.blocks.keys()) {
-        if object.raw(name).is_wholly_known() {
-            continue;
-        }
-        match (object.raw(name).is_known(), prior) {
-            (false, Some(prior)) => object.set(name, prior.raw(name).clone()),
-            (false, None) => object.unset(name),
-            (true, _) => object.set(name, without_unknowns(object.raw(name))),
-        }
-    }
-    object
-}
-
-fn without_unknowns(value: &Value) -> Value {
-    if value.is_known() { value.map_elements(&mut without_unknowns) } else { Value::null(value.ty()) }
-}
-
 /// Reads an object that is known to exist, however long it takes the API to show it.
-async fn read_new(aws: &Aws, api: &dyn ResourceType, ty: &str, object: &Object) -> Result<Object, Failure> {
+pub(crate) async fn read_new(aws: &Aws, api: &dyn ResourceType, ty: &str, object: &Object) -> Result<Object, Failure> {
     let doing = format!("waiting for {ty} ({}) to be seen", object.id());
     let wait = Wait::new(doing, PROPAGATION).tolerate(u32::MAX - 1);
     wait.until(|| async {
@@ -179,7 +148,8 @@ mod tests {
 
     use aws_types::SdkConfig;
     use infra_catalog::{Timeouts, catalog};
-    use infra_value::Type;
+    use infra_provider::Token;
+    use infra_value::{Type, Value};
 
     use super::*;
 
@@ -234,7 +204,14 @@ mod tests {
     async fn notes_of_update(prior: &Object, planned: &Object, tags_last: bool) -> Vec<String> {
         let aws = Aws::new(SdkConfig::builder().build(), BTreeMap::new());
         let (api, config) = (Noting::default(), Value::null(Type::Dynamic));
-        let cx = OpContext { config: &config, timeouts: Timeouts::default(), tags: Tags::new(), checkpoint: &|_| {} };
+        let cx = OpContext {
+            config: &config,
+            timeouts: Timeouts::default(),
+            tags: Tags::new(),
+            checkpoint: &|_| {},
+            token: Token::default(),
+            held: &|_| false,
+        };
         let wanted = planned.map("tags_all");
         let done = update(&aws, &api, prior, &mut planned.clone(), &cx, &wanted, tags_last).await;
         assert_eq!(done, Ok(()));
@@ -255,13 +232,5 @@ mod tests {
     fn tags_change_by_their_difference() {
         let (remove, put) = tag_changes(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("b", "2"), ("c", "4")]));
         assert_eq!((remove, put), (tags(&[("a", "1")]), tags(&[("c", "4")])));
-    }
-
-    #[test]
-    fn what_is_unknown_is_as_it_was_or_null() {
-        let (prior, mut planned) = (vpc("10.0.0.0/16", &[]), vpc("10.0.0.0/16", &[]));
-        planned.set("cidr_block", Value::unknown(Type::String));
-        assert_eq!(settled(planned.clone(), Some(&prior)).str("cidr_block"), "10.0.0.0/16");
-        assert!(settled(planned, None).raw("cidr_block").is_null());
     }
 }

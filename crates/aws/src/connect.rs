@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::imds;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -19,14 +19,16 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider as TlsProvider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::os_shim_internal::{Env, Fs};
+use infra_catalog::partition;
 use infra_provider::Problem;
 use infra_value::{Path, Value};
 
 use crate::Aws;
 use crate::client::Caller;
 use crate::credentials::{AssumedRole, WebIdentityRole};
-use crate::error::{cause, chain};
-use crate::partition;
+use crate::error::{cause, chain, said};
+use crate::reach::telling;
 use crate::settings::{Settings, settings};
 
 /// How often a call is tried.
@@ -57,7 +59,10 @@ pub async fn connect(config: &Value) -> Result<Aws, Vec<Problem>> {
             tracing::warn!(error = chain(&error), "the AWS account could not be found out");
             Ok(aws)
         }
-        Err(error) => Err(vec![explain(&error, &settings)]),
+        Err(error) => {
+            let missing = if no_credentials(&error) { missing_profile(&settings).await } else { None };
+            Err(vec![missing.unwrap_or_else(|| explain(&error, &settings))])
+        }
     }
 }
 
@@ -223,7 +228,7 @@ fn http_client(settings: &Settings) -> Result<SharedHttpClient, Problem> {
         tls = tls.with_trust_store(TrustStore::default().with_pem_certificate(pem));
     }
     let tls = tls.build().map_err(|e| bad("custom_ca_bundle", chain(&e)))?;
-    Ok(aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+    let client = aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = aws_smithy_http_client::Connector::builder();
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
@@ -234,7 +239,8 @@ fn http_client(settings: &Settings) -> Result<SharedHttpClient, Problem> {
             .tls_provider(TlsProvider::Rustls(CryptoMode::AwsLc))
             .tls_context(tls.clone())
             .build()
-    }))
+    });
+    Ok(telling(client))
 }
 
 fn check_region(settings: &Settings, sdk: &SdkConfig) -> Result<(), Problem> {
@@ -280,9 +286,28 @@ fn no_credentials(error: &SdkError<GetCallerIdentityError>) -> bool {
     }
 }
 
+/// That the profile that was named does not exist.
+async fn missing_profile(settings: &Settings) -> Option<Problem> {
+    let given = settings.profile.clone().map(|name| (name, "profile in the provider block"));
+    let (name, by) = given.or_else(|| Some((std::env::var("AWS_PROFILE").ok()?, "AWS_PROFILE")))?;
+    let files = profile_files(settings).unwrap_or_default();
+    // What cannot be read is told by the error that there is already.
+    let found = profile::load(&Fs::real(), &Env::real(), &files, None).await.ok()?;
+    if found.get_profile(&name).is_some() {
+        return None;
+    }
+    let mut known: Vec<&str> = found.profiles().collect();
+    known.sort_unstable();
+    let known = if known.is_empty() { "none".to_string() } else { known.join(", ") };
+    let detail = format!(
+        "There is no profile {name:?} ({by}) in the shared configuration and credentials files. There are: {known}."
+    );
+    Some(Problem::error("No such AWS profile", detail))
+}
+
 /// Why the first call failed, and what to do.
 fn explain(error: &SdkError<GetCallerIdentityError>, settings: &Settings) -> Problem {
-    let text = chain(error);
+    let text = said(error);
     if no_credentials(error) {
         let places = match (&settings.web_identity, &settings.profile) {
             (Some(_), _) => "assume_role_with_web_identity in the provider block".to_string(),

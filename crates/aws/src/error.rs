@@ -6,6 +6,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use infra_provider::Failure;
 
+use crate::reach::Unreachable;
+
 /// An answer of the SDK that is to become a [`Failure`] when it is an error.
 pub(crate) trait Doing<T> {
     /// The answer, or the failure of `doing` (`creating EC2 VPC`, `reading IAM Role (main)`).
@@ -40,7 +42,7 @@ where
         (SdkError::ServiceError(_), Some(message)) => message.to_string(),
         (SdkError::ServiceError(_), None) if meta.code().is_some() => "no message".to_string(),
         (SdkError::TimeoutError(_), _) => "no answer in time".to_string(),
-        _ => chain(error),
+        _ => said(error),
     };
     Failure {
         doing: doing.into(),
@@ -48,6 +50,14 @@ where
         code: meta.code().map(str::to_string),
         message,
         request_id: meta.extra("aws_request_id").map(str::to_string),
+    }
+}
+
+/// What an error says that no service sent: of one without an answer, where it was asked for.
+pub(crate) fn said(error: &(dyn Error + 'static)) -> String {
+    match cause::<Unreachable>(error) {
+        Some(unreachable) => chain(unreachable),
+        None => chain(error),
     }
 }
 

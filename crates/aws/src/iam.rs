@@ -85,21 +85,29 @@ async fn fetch(client: Client, keys: Vec<String>) -> Answers<Fact> {
         WORTH_LISTING.. => listed(&client, &roles, described, calls).await,
         _ => BTreeMap::new(),
     };
-    let (client, listed) = (&client, &listed);
+    // A role that is asked for tells what belongs to it, too.
+    let wanted = keys.iter().filter_map(|key| key.strip_prefix("role/").map(str::to_string));
+    let roles = in_chunks(wanted, 1, |names| async {
+        let name = names.into_iter().next().unwrap_or_default();
+        let found = match listed.get(&name) {
+            Some(facts) => Some(facts.clone()),
+            None => role(&client, &name).await?,
+        };
+        Ok(found.map(|facts| (name, facts)).into_iter().collect())
+    })
+    .await;
+    let (client, listed, roles) = (&client, &listed, &roles);
+    let of = |name: &str| roles.get(name).ok().flatten().or_else(|| listed.get(name));
     let one = |keys: Vec<String>| async move {
         let key = keys.into_iter().next().unwrap_or_default();
         let found = match key.splitn(3, '/').collect::<Vec<_>>()[..] {
-            ["role", name] => match listed.get(name) {
-                Some(facts) => Some(facts.clone()),
-                None => role(client, name).await?,
-            }
-            .map(|facts| Fact::Role(Box::new(facts))),
-            ["inline", name, policy] => match listed.get(name).and_then(|facts| facts.inline.get(policy)) {
+            ["role", name] => roles.get(name)?.map(|facts| Fact::Role(Box::new(facts.clone()))),
+            ["inline", name, policy] => match of(name).and_then(|facts| facts.inline.get(policy)) {
                 Some(document) => Some(document.clone()),
                 None => inline_policy(client, name, policy).await?,
             }
             .map(Fact::InlinePolicy),
-            ["attached", name] => match listed.get(name) {
+            ["attached", name] => match of(name) {
                 Some(facts) => Some(facts.attached.clone()),
                 None => attached(client, name).await?,
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 use infra_value::{Kind, Value};
 
@@ -30,6 +30,28 @@ pub(crate) trait ResourceType: Send + Sync {
     /// Creates the object and waits until it is ready. Sets `id` as soon as it is known and then calls
     /// `cx.checkpoint`. A failure after that leaves a half-made object. Unknown attributes are null.
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure>;
+
+    /// Looks for what a create may have made although no answer has come: by its token, by its name, or, where there is
+    /// neither, by everything that the create call sets. Each answer is the planned object with what a read needs; whether
+    /// it exists, and has the tags of the create, is found out by the caller. `None`: that cannot be told.
+    async fn find_created(
+        &self,
+        _aws: &Aws,
+        _planned: &Object,
+        _trace: &Trace,
+    ) -> Result<Option<Vec<Object>>, Failure> {
+        Ok(None)
+    }
+
+    /// Whether the create call gives the object its tags. Otherwise they say nothing about one that may be half made.
+    fn is_tagged_at_once(&self) -> bool {
+        true
+    }
+
+    /// Waits until a new object is ready, as a create does.
+    async fn ready(&self, _aws: &Aws, _object: &Object, _trace: &Trace) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Brings the object from `prior` to `object` (planned; what is unknown has the prior value), tags aside, and
     /// waits. Not called if only tags or timeouts changed.

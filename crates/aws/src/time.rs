@@ -8,6 +8,14 @@ pub(crate) fn rfc3339(time: &DateTime) -> String {
     DateTime::from_secs(time.secs()).fmt(Format::DateTime).unwrap_or_default()
 }
 
+/// How much the clocks of this machine and of the cloud may differ, in seconds.
+const CLOCKS: i64 = 5 * 60;
+
+/// Whether a time of the cloud is before one of this machine, in seconds since 1970.
+pub(crate) fn is_before(time: &DateTime, began: u64) -> bool {
+    time.secs() < i64::try_from(began).unwrap_or(i64::MAX) - CLOCKS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

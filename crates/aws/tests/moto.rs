@@ -16,7 +16,7 @@ use std::sync::Arc;
 use cloud::{Moto, block_value};
 use infra_catalog::{AwsProvider, Cloud, catalog};
 use infra_provider::plan::proposed_new;
-use infra_provider::{ApplyRequest, Configured, PlanRequest, Planned, Private, Provider, ReadRequest};
+use infra_provider::{ApplyRequest, Configured, PlanRequest, Planned, Private, Provider, ReadRequest, Token};
 use infra_schema::Block;
 use infra_value::{Value, value_to_json};
 use serde_json::Value as Json;
@@ -120,6 +120,8 @@ async fn live_and_die(rows: &str, calls: usize) {
             config: &null,
             private: &private,
             checkpoint: &|_| {},
+            token: &Token::default(),
+            held: &|_| false,
         };
         let applied = aws.apply(request).await;
         assert!(applied.problems.is_empty(), "deleting {name}: {:#?}", applied.problems);
@@ -180,6 +182,8 @@ async fn change(aws: &dyn Configured, name: &str, ty: &str, prior: Option<&Value
         config: &given,
         private: &planned.private,
         checkpoint: &|_| {},
+        token: &Token::unique(),
+        held: &|_| false,
     };
     let applied = aws.apply(request).await;
     assert!(applied.problems.is_empty(), "{name}: {:#?}", applied.problems);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use infra_provider::fleet::{FleetOrProblems, FleetSpec};
 use infra_provider::plan::Meta;
-use infra_provider::{Failure, Object};
+use infra_provider::{Failure, Held, Object, Problem, Token};
 use infra_value::Value;
 
 /// How long each operation of a resource may take: the type's defaults overlaid with the `timeouts` block.
@@ -30,6 +31,23 @@ pub struct OpContext<'a> {
     pub tags: BTreeMap<String, String>,
     /// Called by a create as soon as the object has its id.
     pub checkpoint: &'a (dyn Fn(&Object) + Send + Sync),
+    /// What a creation is known by: sent along where the API takes a token, and the end of names that nobody gave.
+    pub token: Token,
+    /// Whether the state holds an object of the type with this ARN (id, if the type has none).
+    pub held: Held<'a>,
+}
+
+/// An object whose creation was begun, and whose end nobody saw.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// What the creation is known by.
+    pub token: Token,
+    /// The tags that it was to have.
+    pub tags: BTreeMap<String, String>,
+    /// When it was begun, in seconds since 1970.
+    pub began: u64,
+    /// See [`Timeouts`].
+    pub timeouts: Timeouts,
 }
 
 /// An operation that failed, and what is known to exist afterwards.
@@ -58,6 +76,23 @@ pub trait Cloud: Send + Sync {
     async fn update(&self, ty: &str, prior: &Object, planned: Object, cx: &OpContext<'_>) -> Result<Object, HalfDone>;
     /// Deletes the object and waits until it is gone. An object that is gone already is no failure.
     async fn delete(&self, ty: &str, prior: &Object, cx: &OpContext<'_>) -> Result<(), HalfDone>;
+    /// Looks for an object that was to be created, by its token, its name, or everything that its creation sets. Each
+    /// answer is the planned object, read. `None`: that cannot be told.
+    async fn find_created(&self, _ty: &str, _planned: Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        Ok(None)
+    }
+    /// Waits until an object whose creation was cut off is ready, as [`Cloud::create`] does. One that is gone is no failure.
+    async fn ready(&self, _ty: &str, _object: &Object, _trace: &Trace) -> Result<(), Failure> {
+        Ok(())
+    }
+    /// Opens an ephemeral resource: the configuration, with what it does not set filled in.
+    async fn open(&self, ty: &str, _config: Object) -> Result<Object, Failure> {
+        Err(Failure::new(format!("opening {ty}"), "this type is not supported yet"))
+    }
     /// Reads a data source: the configuration, with what it does not set filled in.
     async fn read_data(&self, ty: &str, config: Object) -> Result<Object, Failure>;
+    /// The two services of a release, to be driven.
+    async fn fleet(&self, _spec: FleetSpec) -> FleetOrProblems {
+        Err(vec![Problem::error("Unsupported release", "There are no releases where these resources are.")])
+    }
 }

@@ -4,12 +4,16 @@ mod cloud;
 pub mod dns;
 pub mod json_text;
 pub mod network;
+pub mod partition;
 pub mod policy;
 mod provider;
 mod registry;
+mod releases;
+mod tag_rules;
 pub mod types;
 pub mod validate;
 
-pub use cloud::{Cloud, HalfDone, OpContext, Timeouts};
+pub use cloud::{Cloud, HalfDone, OpContext, Timeouts, Trace};
 pub use provider::{AwsProvider, Connecting, parse_duration};
 pub use registry::{Catalog, DataType, PROVIDER_VERSION, ResourceType, catalog};
+pub use tag_rules::tag_rules;

@@ -1,11 +1,13 @@
 //! Policy documents of IAM and of resources: when two of them mean the same, and in which form they are planned, stored
 //! and sent.
 
+mod data_source;
 mod document;
 mod written;
 
 use crate::json_text;
 pub use crate::json_text::normalise;
+pub use data_source::write_document;
 pub use document::equivalent;
 pub use written::written;
 

@@ -12,11 +12,13 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use infra_address::ProviderSource;
+use infra_provider::fleet::ReleaseRules;
 use infra_provider::{Configured, Problem, Provider};
 use infra_schema::{Schema, parse_schema};
 use infra_value::Value;
 
 use crate::validate::Check;
+use crate::registry::OTHER_EPHEMERALS;
 use crate::{Cloud, PROVIDER_VERSION, catalog};
 use configured::ConfiguredAws;
 
@@ -77,6 +79,21 @@ where
         catalog().data_sources.get(ty).map(|t| t.schema())
     }
 
+    fn ephemeral_schema(&self, ty: &str) -> Option<&Schema> {
+        catalog().ephemerals.get(ty).map(|t| t.schema())
+    }
+
+    fn ephemeral_types(&self) -> (Vec<&str>, Vec<&str>) {
+        (catalog().ephemerals.keys().copied().collect(), OTHER_EPHEMERALS.to_vec())
+    }
+
+    fn validate_ephemeral(&self, ty: &str, config: &Value) -> Vec<Problem> {
+        match catalog().ephemerals.get(ty) {
+            Some(ty) => check::data_source(ty, config),
+            None => Vec::new(),
+        }
+    }
+
     fn knows(&self, ty: &str, data: bool) -> bool {
         catalog().knows(ty, data)
     }
@@ -117,6 +134,10 @@ where
             Some(ty) => upgrade::upgrade(ty, version, attributes),
             None => Err(unsupported(ty)),
         }
+    }
+
+    fn release_rules(&self) -> Option<&dyn ReleaseRules> {
+        Some(&crate::releases::Rules)
     }
 
     async fn configure(&self, config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>> {

@@ -80,6 +80,8 @@ pub struct Catalog {
     pub resources: BTreeMap<&'static str, ResourceType>,
     /// By name.
     pub data_sources: BTreeMap<&'static str, DataType>,
+    /// Ephemeral resource types, by name.
+    pub ephemerals: BTreeMap<&'static str, DataType>,
     known: (Vec<String>, Vec<String>),
 }
 
@@ -102,13 +104,17 @@ macro_rules! resources {
 }
 
 macro_rules! data_sources {
-    ($($name:ident),* $(,)?) => {
+    ($folder:literal: $($name:ident),* $(,)?) => {
         vec![$(DataType {
             name: stringify!($name),
-            schema: LazySchema::new(include_str!(concat!("../schema/data/", stringify!($name), ".json"))),
+            schema: LazySchema::new(include_str!(concat!("../schema/", $folder, "/", stringify!($name), ".json"))),
         }),*]
     };
 }
+
+/// Ephemeral resource types of the AWS provider that are not supported.
+pub(crate) const OTHER_EPHEMERALS: [&str; 3] =
+    ["aws_cognito_identity_openid_token_for_developer_identity", "aws_eks_cluster_auth", "aws_lambda_invocation"];
 
 /// The types that infra supports.
 pub fn catalog() -> &'static Catalog {
@@ -156,7 +162,15 @@ pub fn catalog() -> &'static Catalog {
             aws_vpc_security_group_egress_rule: types::aws_vpc_security_group_egress_rule::Rules,
             aws_vpc_security_group_ingress_rule: types::aws_vpc_security_group_ingress_rule::Rules,
         };
+        let ephemerals = data_sources! {
+            "ephemeral":
+            aws_kms_secrets,
+            aws_secretsmanager_random_password,
+            aws_secretsmanager_secret_version,
+            aws_ssm_parameter,
+        };
         let data_sources = data_sources! {
+            "data":
             aws_availability_zones,
             aws_caller_identity,
             aws_iam_policy_document,
@@ -170,6 +184,7 @@ pub fn catalog() -> &'static Catalog {
         Catalog {
             resources: resources.into_iter().map(|t| (t.name, t)).collect(),
             data_sources: data_sources.into_iter().map(|t| (t.name, t)).collect(),
+            ephemerals: ephemerals.into_iter().map(|t| (t.name, t)).collect(),
             known: known_names(),
         }
     });
@@ -197,6 +212,9 @@ mod tests {
         }
         for ty in catalog().data_sources.values() {
             assert!(parse_schema(ty.schema.json).is_ok(), "data.{}", ty.name);
+        }
+        for ty in catalog().ephemerals.values() {
+            assert!(parse_schema(ty.schema.json).is_ok(), "ephemeral.{}", ty.name);
         }
     }
 }

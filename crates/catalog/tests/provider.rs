@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use infra_catalog::{AwsProvider, Cloud, HalfDone, OpContext, catalog};
 use infra_provider::plan::{Meta, TagRules, proposed_new};
-use infra_provider::{Applied, ApplyRequest, Configured, Failure, Object, PlanRequest, Private, Provider, ReadRequest};
+use infra_provider::{Applied, ApplyRequest, Configured, Failure, Object, PlanRequest, Private, Provider, ReadRequest, Token};
 use infra_value::{Type, Value, value_to_json};
 use serde_json::{Value as Json, json};
 
@@ -139,6 +139,8 @@ impl World {
             config,
             private: &planned.private,
             checkpoint: &checkpoint,
+            token: &Token::default(),
+            held: &|_| false,
         };
         let applied = self.configured.apply(request).await;
         (applied, checkpoints.into_inner().expect("no panic"))

@@ -1,10 +1,11 @@
 //! `aws_partition`: the partition of the region, from its name.
 
 use async_trait::async_trait;
+use infra_catalog::partition;
 use infra_provider::{Failure, Object};
 
+use crate::Aws;
 use crate::resource::DataSource;
-use crate::{Aws, partition};
 
 pub(crate) struct Api;
 

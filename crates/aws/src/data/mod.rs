@@ -3,6 +3,8 @@
 //! A data source's file has `pub(crate) struct Api;` and its `impl DataSource for Api`, and is added by its name in the
 //! list below.
 
+pub(crate) mod together;
+
 use crate::resource::DataSource;
 
 macro_rules! data_sources {

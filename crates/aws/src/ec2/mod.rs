@@ -78,6 +78,16 @@ pub(crate) async fn tag(
     Ok(())
 }
 
+/// The planned object with each of the ids.
+pub(crate) fn identified<'a>(planned: &Object, ids: impl IntoIterator<Item = &'a str>) -> Vec<Object> {
+    let one = |id: &str| {
+        let mut made = planned.clone();
+        made.set("id", id);
+        made
+    };
+    ids.into_iter().map(one).collect()
+}
+
 /// Reads that types share.
 #[derive(Default)]
 struct Reads {

@@ -8,8 +8,8 @@ use aws_sdk_ec2::types::{
     IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType as Kind, SecurityGroupRule, SecurityGroupRuleRequest,
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
-use infra_catalog::OpContext;
 use infra_catalog::network::protocol;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -20,6 +20,17 @@ use crate::resource::ResourceType;
 
 /// Rules of one direction.
 pub(crate) struct SingleRule(pub Direction);
+
+/// What tells a rule from the others of its group.
+const WHAT_IT_ALLOWS: &[&str] = &[
+    "ip_protocol",
+    "from_port",
+    "to_port",
+    "cidr_ipv4",
+    "cidr_ipv6",
+    "prefix_list_id",
+    "referenced_security_group_id",
+];
 
 const GONE: &[&str] = &["InvalidGroup.NotFound", "InvalidSecurityGroupRuleId.NotFound"];
 
@@ -75,6 +86,21 @@ impl ResourceType for SingleRule {
         object.set("tags_all", cx.tags.clone());
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let group = planned.str("security_group_id").to_string();
+        let found = ec2::rules(aws, [group.clone()]).await;
+        let all = found.get(&group)?.map(Vec::as_slice).unwrap_or_default();
+        // A group has a permission once.
+        let same = all.iter().filter(|rule| {
+            let mut read = planned.clone();
+            fill(aws, &mut read, rule);
+            let direction = if rule.is_egress() == Some(true) { Direction::Egress } else { Direction::Ingress };
+            self.0 == direction
+                && WHAT_IT_ALLOWS.iter().all(|name| !crate::resource::differ(read.raw(name), planned.raw(name)))
+        });
+        Ok(Some(ec2::identified(planned, same.filter_map(SecurityGroupRule::security_group_rule_id))))
     }
 
     async fn update(

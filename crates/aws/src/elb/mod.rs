@@ -9,18 +9,19 @@ use std::sync::Arc;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 use futures::future::join_all;
-use infra_provider::Failure;
+use infra_provider::{Failure, Object};
 
 use crate::Aws;
 use crate::batch::{Answers, Loader, in_chunks};
 use crate::error::Doing;
+use crate::tagging::{self, Unchanged};
 
 /// What the API says about an object that is not there.
 pub(crate) const NOT_FOUND: [&str; 4] =
     ["LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound"];
 
 /// How many ARNs a call takes.
-const ARNS: usize = 20;
+pub(crate) const ARNS: usize = 20;
 
 /// How many objects have their attributes read at the same time.
 pub(crate) const AT_ONCE: usize = 10;
@@ -57,12 +58,35 @@ type Tags = BTreeMap<String, String>;
 #[derive(Default)]
 struct TagReads(Loader<Tags>);
 
-/// The tags of objects, system tags left out. An object that is not there has no answer.
-pub(crate) async fn tags(aws: &Aws, arns: Vec<String>) -> Arc<Answers<Tags>> {
-    let client = aws.elb().clone();
-    let reads = aws.shared::<TagReads>();
-    let fetch = move |arns| look_up(arns, move |arns| describe_tags(client.clone(), arns));
-    reads.0.load(arns, |arns: Vec<String>| async move { fetch(arns).await }).await
+/// The tags of objects: of those that have others than they had, as the service tells them.
+pub(crate) struct TagsOf {
+    unchanged: Unchanged,
+    told: Arc<Answers<Tags>>,
+}
+
+impl TagsOf {
+    /// The tags of an object, system tags left out. An object that is not there has none.
+    pub(crate) fn of(&self, object: &Object) -> Result<Tags, Failure> {
+        match self.unchanged.has(object.id()) {
+            true => Ok(object.map("tags_all")),
+            false => Ok(self.told.get(object.id())?.cloned().unwrap_or_default()),
+        }
+    }
+}
+
+/// Reads tags.
+pub(crate) async fn tags(aws: &Aws, objects: &[Object]) -> TagsOf {
+    let unchanged = tagging::unchanged(aws, objects).await;
+    let arns: Vec<String> = objects.iter().map(|o| o.id().to_string()).filter(|arn| !unchanged.has(arn)).collect();
+    let told = match arns.is_empty() {
+        true => Arc::default(),
+        false => {
+            let client = aws.elb().clone();
+            let fetch = move |arns| look_up(arns, move |arns| describe_tags(client.clone(), arns));
+            aws.shared::<TagReads>().0.load(arns, |arns: Vec<String>| async move { fetch(arns).await }).await
+        }
+    };
+    TagsOf { unchanged, told }
 }
 
 async fn describe_tags(client: Client, arns: Vec<String>) -> Result<Vec<(String, Tags)>, Failure> {

@@ -8,21 +8,20 @@ use aws_sdk_acm::primitives::Blob;
 #[allow(deprecated)] // AWS ignores the preference by now; it is an argument all the same.
 use aws_sdk_acm::types::CertificateTransparencyLoggingPreference;
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, DomainStatus, DomainValidationOption, KeyAlgorithm, RenewalStatus, Tag,
-    ValidationMethod,
+    CertificateDetail, CertificateOptions, CertificateSummary, DomainStatus, DomainValidationOption, Filters,
+    KeyAlgorithm, RenewalStatus, Tag, ValidationMethod,
 };
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
 use infra_catalog::types::aws_acm_certificate::renewal_is_due;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 use infra_value::Value;
 
-use crate::Aws;
 use crate::error::{Doing, ignoring};
-use crate::ids;
 use crate::resource::{ResourceType, changed};
 use crate::time::rfc3339;
 use crate::wait::{Seen, Wait, retry_on};
+use crate::{Aws, tagging};
 
 pub(crate) struct Api;
 
@@ -37,9 +36,11 @@ const AT_ONCE: usize = 4;
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        let unchanged = &tagging::unchanged(aws, &objects).await;
         let reads = objects.into_iter().map(|mut object| async move {
             let arn = object.id().to_string();
-            let (found, tags) = futures::join!(describe(aws, &arn), tags(aws, &arn));
+            let tags = unchanged.tags(&object, || tags(aws, &arn));
+            let (found, tags) = futures::join!(describe(aws, &arn), tags);
             let Some(found) = found? else { return Ok(None) };
             let tags = match tags {
                 Err(failure) if failure.is(GONE) => return Ok(None),
@@ -70,6 +71,25 @@ impl ResourceType for Api {
                 })
             })
             .await
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let pages = aws.acm().list_certificates().includes(every_key()).into_paginator().items();
+        let all: Result<Vec<CertificateSummary>, _> = pages.send().collect().await;
+        let all = all.doing("listing ACM Certificates")?;
+        let domain = planned.str("domain_name");
+        let likely = all.iter().filter(|found| {
+            let date = found.created_at().or(found.imported_at());
+            (domain.is_empty() || found.domain_name() == Some(domain))
+                && date.is_none_or(|date| !crate::time::is_before(date, trace.began))
+        });
+        let made = likely.map(|found| {
+            let mut made = planned.clone();
+            made.set("id", found.certificate_arn());
+            made.set("arn", found.certificate_arn());
+            made
+        });
+        Ok(Some(made.collect()))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
@@ -136,7 +156,7 @@ async fn request(aws: &Aws, object: &Object, cx: &OpContext<'_>, domain: &str) -
         .acm()
         .request_certificate()
         .domain_name(domain)
-        .idempotency_token(ids::unique("tf"))
+        .idempotency_token(cx.token.as_str())
         .set_certificate_authority_arn(object.opt_str("certificate_authority_arn"))
         .set_key_algorithm(object.opt_str("key_algorithm").map(|algorithm| KeyAlgorithm::from(&*algorithm)))
         .set_options(options(object))
@@ -267,4 +287,11 @@ fn fill(object: &mut Object, found: &CertificateDetail) {
     let (end, early) = (object.str("not_after"), object.str("early_renewal_duration"));
     let due = renewal_is_due(eligibility, end, early, SystemTime::now());
     object.set("pending_renewal", due);
+}
+
+/// Without saying so a list leaves most kinds of key out.
+fn every_key() -> Filters {
+    Filters::builder()
+        .set_key_types(Some(KeyAlgorithm::values().iter().map(|name| KeyAlgorithm::from(*name)).collect()))
+        .build()
 }

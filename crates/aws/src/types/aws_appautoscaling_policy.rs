@@ -11,7 +11,7 @@ use aws_sdk_applicationautoscaling::types::{
     AdjustmentType, MetricAggregationType, PolicyType, ScalableDimension, ScalingPolicy, ServiceNamespace,
     StepAdjustment, StepScalingPolicyConfiguration,
 };
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
@@ -48,6 +48,12 @@ impl ResourceType for Api {
         object.set("id", name);
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", planned.str("name"));
+        Ok(Some(vec![made]))
     }
 
     async fn update(
@@ -109,12 +115,8 @@ async fn find(aws: &Aws, keys: Vec<String>) -> Result<Vec<(String, ScalingPolicy
             })
             .await?;
             for policy in answer.scaling_policies.unwrap_or_default() {
-                let parts = [
-                    namespace,
-                    policy.policy_name(),
-                    policy.scalable_dimension().as_str(),
-                    policy.resource_id(),
-                ];
+                let parts =
+                    [namespace, policy.policy_name(), policy.scalable_dimension().as_str(), policy.resource_id()];
                 found.push((parts.join("\n"), policy));
             }
             token = answer.next_token;
@@ -163,9 +165,7 @@ fn step(part: Part<'_>) -> Result<StepScalingPolicyConfiguration, Failure> {
     Ok(StepScalingPolicyConfiguration::builder()
         .set_adjustment_type(part.opt_str("adjustment_type").map(|v| AdjustmentType::from(&*v)))
         .cooldown(part.i32("cooldown"))
-        .set_metric_aggregation_type(
-            part.opt_str("metric_aggregation_type").map(|v| MetricAggregationType::from(&*v)),
-        )
+        .set_metric_aggregation_type(part.opt_str("metric_aggregation_type").map(|v| MetricAggregationType::from(&*v)))
         .set_min_adjustment_magnitude(part.opt_i32("min_adjustment_magnitude"))
         .set_step_adjustments(Some(adjustments))
         .build())

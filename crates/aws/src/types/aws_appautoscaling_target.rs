@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget, ServiceNamespace, SuspendedState};
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 use infra_value::Value;
 
@@ -39,13 +39,13 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", planned.str("resource_id"));
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         if changed(prior, object, &["max_capacity", "min_capacity", "role_arn", "suspended_state"]) {
             register(aws, object, None).await?;
         }
@@ -187,11 +187,7 @@ async fn describe(
     }
 }
 
-async fn read_one(
-    aws: &Aws,
-    mut object: Object,
-    found: &Answers<ScalableTarget>,
-) -> Result<Option<Object>, Failure> {
+async fn read_one(aws: &Aws, mut object: Object, found: &Answers<ScalableTarget>) -> Result<Option<Object>, Failure> {
     let Some(target) = found.get(&key(&object))? else { return Ok(None) };
     let mut tags = HashMap::new();
     // Targets that were registered long ago may have no ARN, and so no tags.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::types::{LogGroup, LogGroupClass};
 use futures::future::join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::batch::in_chunks;
@@ -14,7 +14,7 @@ use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
 use crate::tags::{self, Tags};
 use crate::wait::{retry, retry_on};
-use crate::{Aws, ids};
+use crate::{Aws, ids, tagging};
 
 pub(crate) struct Api;
 
@@ -25,14 +25,13 @@ const PAGE: usize = 50;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let names = objects.iter().map(|o| o.id().to_string());
-        let found = in_chunks(names, PAGE, |names| groups(aws, names)).await;
-        // Tags take a call for each group.
+        let (found, unchanged) =
+            tokio::join!(in_chunks(names, PAGE, |names| groups(aws, names)), tagging::unchanged(aws, &objects));
         join_all(objects.into_iter().map(|mut object| async {
             let Some(group) = found.get(object.id())? else { return Ok(None) };
             let arn = arn(group);
-            let call = aws.logs().list_tags_for_resource().resource_arn(arn).send();
-            match call.await.doing(format!("listing tags for CloudWatch Logs Log Group ({arn})")) {
-                Ok(answer) => object.set("tags_all", tags::own(answer.tags.unwrap_or_default())),
+            match unchanged.tags(&object, || tags_of(aws, arn)).await {
+                Ok(tags) => object.set("tags_all", tags),
                 Err(failure) if failure.is(GONE) => return Ok(None),
                 Err(failure) => return Err(failure),
             }
@@ -43,7 +42,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let class = object.opt_str("log_group_class");
         let sent: std::collections::HashMap<_, _> =
             tags::sent(&cx.tags, |k, v| (k.to_string(), v.to_string())).into_iter().collect();
@@ -64,13 +63,15 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        made.set("id", &name);
+        made.set("name", name);
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let name = object.id();
         if changed(prior, object, &["retention_in_days"]) {
             retain(aws, name, object.i32("retention_in_days")).await?;
@@ -138,6 +139,12 @@ fn arn(group: &LogGroup) -> &str {
 }
 
 /// Keeps events for so many days; 0 for ever.
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags, Failure> {
+    let answer = aws.logs().list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = answer.doing(format!("listing tags for CloudWatch Logs Log Group ({arn})"))?;
+    Ok(tags::own(answer.tags.unwrap_or_default()))
+}
+
 async fn retain(aws: &Aws, name: &str, days: i32) -> Result<(), Failure> {
     if days == 0 {
         let call = aws.logs().delete_retention_policy().log_group_name(name);

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{
-    AlarmType, ComparisonOperator, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit, Statistic,
-    Tag,
+    AlarmType, ComparisonOperator, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit,
+    Statistic, Tag,
 };
 use futures::future::join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
-use crate::Aws;
 use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::resource::ResourceType;
 use crate::tags::{self, Tags};
+use crate::{Aws, tagging};
 
 pub(crate) struct Api;
 
@@ -28,14 +28,13 @@ const PAGE: usize = 100;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let names = objects.iter().map(|o| o.id().to_string());
-        let found = in_chunks(names, PAGE, |names| alarms(aws, names)).await;
-        // Tags take a call for each alarm.
+        let (found, unchanged) =
+            tokio::join!(in_chunks(names, PAGE, |names| alarms(aws, names)), tagging::unchanged(aws, &objects));
         join_all(objects.into_iter().map(|mut object| async {
             let Some(alarm) = found.get(object.id())? else { return Ok(None) };
             let arn = alarm.alarm_arn().unwrap_or_default();
-            let call = aws.cloudwatch().list_tags_for_resource().resource_arn(arn).send();
-            match call.await.doing(format!("listing tags for CloudWatch Metric Alarm ({arn})")) {
-                Ok(answer) => object.set("tags_all", tags_of(answer.tags())),
+            match unchanged.tags(&object, || tags_of(aws, arn)).await {
+                Ok(tags) => object.set("tags_all", tags),
                 Err(failure) if failure.is(GONE) => return Ok(None),
                 Err(failure) => return Err(failure),
             }
@@ -51,6 +50,12 @@ impl ResourceType for Api {
         call.send().await.doing(format!("creating CloudWatch Metric Alarm ({name})"))?;
         object.set("id", name);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", planned.str("alarm_name"));
+        Ok(Some(vec![made]))
     }
 
     async fn update(
@@ -228,8 +233,10 @@ fn dimension_map(dimensions: &[Dimension]) -> BTreeMap<String, String> {
     pairs.collect()
 }
 
-fn tags_of(tags: &[Tag]) -> Tags {
-    tags::own(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))))
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags, Failure> {
+    let answer = aws.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = answer.doing(format!("listing tags for CloudWatch Metric Alarm ({arn})"))?;
+    Ok(tags::own(answer.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))))
 }
 
 fn sdk_tags(tags: &Tags) -> Option<Vec<Tag>> {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::DbInstance;
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -48,6 +48,23 @@ impl ResourceType for Api {
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         create::create(aws, object, cx).await
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let name = crate::ids::name(planned.str("identifier"), planned.str("identifier_prefix"), &trace.token);
+        let Some(found) = rds::by_identifier(aws.rds(), &name).await? else { return Ok(Some(Vec::new())) };
+        if found.instance_create_time().is_some_and(|date| crate::time::is_before(date, trace.began)) {
+            return Ok(Some(Vec::new()));
+        }
+        let mut made = planned.clone();
+        made.set("id", found.dbi_resource_id());
+        made.set("resource_id", found.dbi_resource_id());
+        made.set("identifier", name);
+        Ok(Some(vec![made]))
+    }
+
+    async fn ready(&self, aws: &Aws, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        rds::wait_available(aws, object.id(), "create", trace.timeouts.of("create")).await.map(drop)
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

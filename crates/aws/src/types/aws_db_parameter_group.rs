@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
 use infra_value::Value;
 
@@ -15,6 +15,7 @@ use crate::Aws;
 use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::resource::ResourceType;
+use crate::tagging::{self, Unchanged};
 use crate::wait::retry_on;
 use crate::{ids, rds};
 
@@ -41,10 +42,11 @@ const TOGETHER: [&[&str]; 6] = [
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let names = objects.iter().map(|o| o.id().to_string());
-        let found = &in_chunks(names, usize::MAX, |names| describe(aws.rds(), names)).await;
+        let found = in_chunks(names, usize::MAX, |names| describe(aws.rds(), names));
+        let (found, unchanged) = &tokio::join!(found, tagging::unchanged(aws, &objects));
         let reads = objects.into_iter().map(|object| async move {
             let Some(group) = found.get(object.id())? else { return Ok(None) };
-            match read_one(aws, object, group).await {
+            match read_one(aws, object, group, unchanged).await {
                 Err(failure) if failure.is(GONE) => Ok(None),
                 read => read.map(Some),
             }
@@ -53,7 +55,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let call = aws
             .rds()
             .create_db_parameter_group()
@@ -68,6 +70,14 @@ impl ResourceType for Api {
         object.set("name", name);
         (cx.checkpoint)(object);
         change(aws, object.id(), &[], &settings(object)).await
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        made.set("id", &name);
+        made.set("name", name);
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
@@ -164,7 +174,12 @@ async fn describe(client: &Client, names: Vec<String>) -> Result<Vec<(String, Db
     }
 }
 
-async fn read_one(aws: &Aws, mut object: Object, group: &DbParameterGroup) -> Result<Object, Failure> {
+async fn read_one(
+    aws: &Aws,
+    mut object: Object,
+    group: &DbParameterGroup,
+    unchanged: &Unchanged,
+) -> Result<Object, Failure> {
     let name = group.db_parameter_group_name().unwrap_or_default();
     let known: BTreeSet<String> = settings(&object).into_iter().map(|s| s.name).collect();
     let mut found = parameters(aws, name, true).await?;
@@ -186,7 +201,8 @@ async fn read_one(aws: &Aws, mut object: Object, group: &DbParameterGroup) -> Re
         object.set("parameter", blocks.collect::<Vec<_>>());
     }
     let arn = group.db_parameter_group_arn().unwrap_or_default();
-    object.set("tags_all", rds::tags_of(aws.rds(), arn).await?);
+    let tags = unchanged.tags(&object, || rds::tags_of(aws.rds(), arn)).await?;
+    object.set("tags_all", tags);
     object.set("arn", arn);
     object.set("description", group.description());
     object.set("family", group.db_parameter_group_family());

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::DbSubnetGroup;
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -15,7 +15,7 @@ use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
 use crate::wait::{Seen, Wait};
-use crate::{ids, rds};
+use crate::{ids, rds, tagging};
 
 pub(crate) struct Api;
 
@@ -27,10 +27,12 @@ const AT_ONCE: usize = 8;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let names = objects.iter().map(|o| o.id().to_string());
-        let found = &in_chunks(names, usize::MAX, |names| describe(aws.rds(), names)).await;
+        let found = in_chunks(names, usize::MAX, |names| describe(aws.rds(), names));
+        let (found, unchanged) = &tokio::join!(found, tagging::unchanged(aws, &objects));
         let reads = objects.into_iter().map(|mut object| async move {
             let Some(group) = found.get(object.id())? else { return Ok(None) };
-            let tags = match rds::tags_of(aws.rds(), group.db_subnet_group_arn().unwrap_or_default()).await {
+            let arn = group.db_subnet_group_arn().unwrap_or_default();
+            let tags = match unchanged.tags(&object, || rds::tags_of(aws.rds(), arn)).await {
                 Err(failure) if failure.is(GONE) => return Ok(None),
                 tags => tags?,
             };
@@ -42,7 +44,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let call = aws
             .rds()
             .create_db_subnet_group()
@@ -56,6 +58,14 @@ impl ResourceType for Api {
         object.set("name", given);
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        made.set("id", &name);
+        made.set("name", name);
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{
     Cluster, ClusterConfiguration, ClusterServiceConnectDefaultsRequest, ClusterSetting, ClusterSettingName,
     ExecuteCommandConfiguration, ExecuteCommandLogConfiguration, ExecuteCommandLogging, ManagedStorageConfiguration,
 };
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
@@ -50,13 +50,17 @@ impl ResourceType for Api {
         ecs::wait_active(aws, &name, "create").await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", aws.arn("ecs", &format!("cluster/{}", planned.str("name"))));
+        Ok(Some(vec![made]))
+    }
+
+    async fn ready(&self, aws: &Aws, object: &Object, _trace: &Trace) -> Result<(), Failure> {
+        ecs::wait_active(aws, ecs::name_of(object.id()), "create").await
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         if !changed(prior, object, &SETTLED) {
             return Ok(());
         }
@@ -177,10 +181,7 @@ fn configuration_value(configuration: &ClusterConfiguration) -> Vec<[(&'static s
     });
     let storage = configuration.managed_storage_configuration().map(|storage| {
         vec![[
-            (
-                "fargate_ephemeral_storage_kms_key_id",
-                storage.fargate_ephemeral_storage_kms_key_id().map(Value::from),
-            ),
+            ("fargate_ephemeral_storage_kms_key_id", storage.fargate_ephemeral_storage_kms_key_id().map(Value::from)),
             ("kms_key_id", storage.kms_key_id().map(Value::from)),
         ]]
     });

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::CapacityProviderStrategyItem;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -38,6 +38,13 @@ impl ResourceType for Api {
         object.set("id", &*name);
         (cx.checkpoint)(object);
         ecs::wait_active(aws, &name, "update").await
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        // It is part of its cluster: what was done to that shows as what it is.
+        let mut made = planned.clone();
+        made.set("id", planned.str("cluster_name"));
+        Ok(Some(vec![made]))
     }
 
     async fn update(

@@ -12,7 +12,7 @@ use aws_sdk_ecs::types::{
     ServiceConnectConfiguration, ServiceField,
 };
 use futures::future::join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -26,7 +26,7 @@ const KIND: &str = "ECS Service";
 const GONE: [&str; 2] = ["ServiceNotFoundException", "ClusterNotFoundException"];
 const SERVICES_PER_CALL: usize = 10;
 /// How long what a service needs may take to be seen by ECS: its role, its load balancer.
-const NEEDS: Duration = Duration::from_secs(4 * 60);
+pub(crate) const NEEDS: Duration = Duration::from_secs(4 * 60);
 
 pub(crate) struct Api;
 
@@ -70,7 +70,7 @@ impl ResourceType for Api {
             .ecs()
             .create_service()
             .service_name(&name)
-            .client_token(crate::ids::unique("terraform-"))
+            .client_token(cx.token.as_str())
             .scheduling_strategy(SchedulingStrategy::from(object.str("scheduling_strategy")))
             .set_desired_count(replica.then(|| object.i32("desired_count")))
             .set_availability_zone_rebalancing(request::rebalancing(object))
@@ -95,9 +95,11 @@ impl ResourceType for Api {
             .set_task_definition(object.opt_str("task_definition"))
             .set_volume_configurations(not_empty(request::volumes(object)?))
             .set_vpc_lattice_configurations(Some(request::lattice(object)?));
-        let answer = retry(NEEDS, |failure| failure.is(&["ClusterNotFoundException"]) || needs_time(failure), || async {
-            request.clone().send().await.doing(format!("creating {KIND} ({name})"))
-        })
+        let answer = retry(
+            NEEDS,
+            |failure| failure.is(&["ClusterNotFoundException"]) || needs_time(failure),
+            || async { request.clone().send().await.doing(format!("creating {KIND} ({name})")) },
+        )
         .await?;
         object.set("id", answer.service().and_then(Service::service_arn));
         if object.raw("triggers").is_null() {
@@ -108,15 +110,24 @@ impl ResourceType for Api {
         wait_stable(aws, object, "create", cx.timeouts.of("create"), task_definition).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = planned.str("name");
+        made.set("id", aws.arn("ecs", &format!("service/{}/{name}", cluster_of(planned))));
+        Ok(Some(vec![made]))
+    }
+
+    async fn ready(&self, aws: &Aws, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        wait_stable(aws, object, "create", trace.timeouts.of("create"), None).await
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let id = object.id().to_string();
-        let rest: Vec<String> = object.block().attributes.keys().chain(object.block().blocks.keys())
+        let rest: Vec<String> = object
+            .block()
+            .attributes
+            .keys()
+            .chain(object.block().blocks.keys())
             .filter(|name| !matches!(&***name, "force_delete" | "tags" | "tags_all" | "timeouts"))
             .map(|name| name.to_string())
             .collect();
@@ -188,7 +199,8 @@ impl ResourceType for Api {
             call = call.set_vpc_lattice_configurations(Some(request::lattice(object)?));
         }
         let answer =
-            retry(NEEDS, needs_time, || async { call.clone().send().await.doing(format!("updating {KIND} ({id})")) }).await?;
+            retry(NEEDS, needs_time, || async { call.clone().send().await.doing(format!("updating {KIND} ({id})")) })
+                .await?;
         let task_definition = answer.service().and_then(Service::task_definition).map(str::to_string);
         wait_stable(aws, object, "update", cx.timeouts.of("update"), task_definition).await
     }
@@ -251,7 +263,7 @@ fn not_empty<T>(all: Vec<T>) -> Option<Vec<T>> {
 }
 
 /// Whether a failure goes away when ECS has seen what the service needs.
-fn needs_time(failure: &Failure) -> bool {
+pub(crate) fn needs_time(failure: &Failure) -> bool {
     let texts = [
         "verify that the ECS service role being passed has the proper permissions",
         "does not have an associated load balancer",

@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
-    Compatibility, CpuArchitecture, EphemeralStorage, InferenceAccelerator, IpcMode, KeyValuePair, NetworkMode, OsFamily,
-    PidMode, ProxyConfiguration, ProxyConfigurationType, RuntimePlatform, Tag, TaskDefinition, TaskDefinitionField,
-    TaskDefinitionPlacementConstraint, TaskDefinitionPlacementConstraintType, TaskDefinitionStatus,
+    Compatibility, CpuArchitecture, EphemeralStorage, InferenceAccelerator, IpcMode, KeyValuePair, NetworkMode,
+    OsFamily, PidMode, ProxyConfiguration, ProxyConfigurationType, RuntimePlatform, Tag, TaskDefinition,
+    TaskDefinitionField, TaskDefinitionPlacementConstraint, TaskDefinitionPlacementConstraintType,
+    TaskDefinitionStatus,
 };
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
 use infra_catalog::types::aws_ecs_task_definition::containers::equivalent;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
@@ -57,9 +58,11 @@ impl ResourceType for Api {
             .set_cpu(object.opt_str("cpu"))
             .set_memory(object.opt_str("memory"))
             .set_enable_fault_injection(object.opt_bool("enable_fault_injection").filter(|on| *on))
-            .set_ephemeral_storage(object.part("ephemeral_storage").map(|part| {
-                EphemeralStorage::builder().size_in_gib(part.i32("size_in_gib")).build()
-            }))
+            .set_ephemeral_storage(
+                object
+                    .part("ephemeral_storage")
+                    .map(|part| EphemeralStorage::builder().size_in_gib(part.i32("size_in_gib")).build()),
+            )
             .set_execution_role_arn(object.opt_str("execution_role_arn"))
             .set_task_role_arn(object.opt_str("task_role_arn"))
             .set_inference_accelerators(accelerators(object)?)
@@ -79,6 +82,23 @@ impl ResourceType for Api {
         fill(object, definition, answer.tags(), true);
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let call = aws.ecs().describe_task_definition().task_definition(planned.str("family"));
+        let answer = match call.send().await.doing(format!("reading {KIND} ({})", planned.str("family"))) {
+            Err(failure) if is_gone(&failure) => return Ok(Some(Vec::new())),
+            answer => answer?,
+        };
+        // The newest revision, if it is not from before.
+        let Some(found) = answer.task_definition() else { return Ok(Some(Vec::new())) };
+        if found.registered_at().is_some_and(|date| crate::time::is_before(date, trace.began)) {
+            return Ok(Some(Vec::new()));
+        }
+        let mut made = planned.clone();
+        made.set("id", planned.str("family"));
+        fill(&mut made, found, answer.tags(), true);
+        Ok(Some(vec![made]))
     }
 
     async fn tag(
@@ -157,10 +177,7 @@ fn fill(object: &mut Object, definition: &TaskDefinition, tags: &[Tag], is_new: 
         definition.ephemeral_storage().map(|s| vec![[("size_in_gib", Some(Value::from(s.size_in_gib())))]]),
     );
     let accelerator = |a: &InferenceAccelerator| {
-        [
-            ("device_name", Some(Value::from(a.device_name()))),
-            ("device_type", Some(Value::from(a.device_type()))),
-        ]
+        [("device_name", Some(Value::from(a.device_name()))), ("device_type", Some(Value::from(a.device_type())))]
     };
     let accelerators = definition.inference_accelerators().iter();
     object.set("inference_accelerator", accelerators.map(accelerator).collect::<Vec<_>>());
@@ -171,9 +188,8 @@ fn fill(object: &mut Object, definition: &TaskDefinition, tags: &[Tag], is_new: 
     object.set("placement_constraints", constraints.map(constraint).collect::<Vec<_>>());
     let proxy = definition.proxy_configuration().map(|proxy| {
         let properties = proxy.properties().iter();
-        let properties: BTreeMap<String, String> = properties
-            .filter_map(|p| Some((p.name()?.to_string(), p.value().unwrap_or("").to_string())))
-            .collect();
+        let properties: BTreeMap<String, String> =
+            properties.filter_map(|p| Some((p.name()?.to_string(), p.value().unwrap_or("").to_string()))).collect();
         vec![[
             ("container_name", Some(Value::from(proxy.container_name()))),
             ("properties", properties.into_attribute()),

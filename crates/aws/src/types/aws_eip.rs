@@ -6,15 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Address, AddressAttributeName, DomainType, ResourceType as Kind};
 use futures::future::join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace, partition};
 use infra_provider::{Failure, Object};
 
+use crate::Aws;
 use crate::batch::{Answers, FILTER_VALUES, in_chunks};
 use crate::ec2::{self, filter};
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
 use crate::wait::{PROPAGATION, Seen, Wait, retry, retry_on};
-use crate::{Aws, partition};
 
 pub(crate) struct Api;
 
@@ -66,6 +66,20 @@ impl ResourceType for Api {
             })
             .await?;
         associate(aws, object).await
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let filters = Some(ec2::tag_filters(&trace.tags)).filter(|filters| !filters.is_empty());
+        let answer = aws.ec2().describe_addresses().set_filters(filters).send().await;
+        let all = answer.doing("looking for EC2 EIPs")?.addresses.unwrap_or_default();
+        // A new one is not used yet, but by what the same creation gives it to.
+        let mine = [planned.opt_str("instance"), planned.opt_str("network_interface")];
+        let fits = |address: &&Address| {
+            let used_by = [address.instance_id(), address.network_interface_id()];
+            let used = used_by.into_iter().flatten().any(|user| !user.is_empty());
+            !used || used_by.iter().zip(&mine).any(|(user, mine)| mine.is_some() && *user == mine.as_deref())
+        };
+        Ok(Some(ec2::identified(planned, all.iter().filter(fits).filter_map(Address::allocation_id))))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

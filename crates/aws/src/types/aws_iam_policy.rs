@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_iam::types::{Policy, PolicyVersion};
 use futures::stream::{self, StreamExt};
-use infra_catalog::{OpContext, policy};
+use infra_catalog::{OpContext, Trace, policy};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -42,7 +42,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let call =
             aws.iam().create_policy().policy_name(&name).policy_document(policy::normalise(object.str("policy")));
         let call = call.description(object.str("description")).set_path(object.opt_str("path"));
@@ -52,6 +52,15 @@ impl ResourceType for Api {
         object.set("name", name);
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        let path = planned.opt_str("path").unwrap_or_else(|| "/".to_string());
+        made.set("id", format!("arn:{}:iam::{}:policy{path}{name}", aws.meta().partition, aws.meta().account));
+        made.set("name", name);
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

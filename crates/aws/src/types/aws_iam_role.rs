@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use infra_catalog::types::aws_iam_role::{policies, same_policies};
-use infra_catalog::{OpContext, policy};
+use infra_catalog::{OpContext, Trace, policy};
 use infra_provider::{Failure, Object};
 use infra_value::Value;
 
@@ -45,7 +45,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let call = aws
             .iam()
             .create_role()
@@ -69,6 +69,14 @@ impl ResourceType for Api {
             attach(aws, &name, &arn).await?;
         }
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        made.set("id", &name);
+        made.set("name", name);
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

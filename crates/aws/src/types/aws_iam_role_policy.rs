@@ -1,7 +1,7 @@
 //! `aws_iam_role_policy`: an inline policy of a role.
 
 use async_trait::async_trait;
-use infra_catalog::{OpContext, policy};
+use infra_catalog::{OpContext, Trace, policy};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -34,13 +34,21 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let role = object.str("role").to_string();
         put(aws, &role, &name, object.str("policy")).await?;
         object.set("id", format!("{role}:{name}"));
         object.set("name", name);
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        made.set("id", format!("{}:{name}", planned.str("role")));
+        made.set("name", name);
+        Ok(Some(vec![made]))
     }
 
     async fn update(

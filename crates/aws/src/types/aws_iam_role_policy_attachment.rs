@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -43,9 +43,15 @@ impl ResourceType for Api {
         let call =
             || async { aws.iam().attach_role_policy().role_name(&role).policy_arn(&arn).send().await.doing(&doing) };
         retry_on(PROPAGATION, BUSY, call).await?;
-        object.set("id", crate::ids::unique(&format!("{role}-")));
+        object.set("id", crate::ids::made(&format!("{role}-"), &cx.token));
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", crate::ids::made(&format!("{}-", planned.str("role")), &trace.token));
+        Ok(Some(vec![made]))
     }
 
     async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{InternetGateway, ResourceType as Kind};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -44,6 +44,18 @@ impl ResourceType for Api {
             Some(vpc) => attach(aws, object.id(), &vpc, cx.timeouts.of("create")).await,
             None => Ok(()),
         }
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let filters = Some(ec2::tag_filters(&trace.tags)).filter(|filters| !filters.is_empty());
+        let pages = aws.ec2().describe_internet_gateways().set_filters(filters).into_paginator().items();
+        let all: Result<Vec<InternetGateway>, _> = pages.send().collect().await;
+        let all = all.doing("looking for EC2 Internet Gateways")?;
+        // It may not have come to be attached.
+        let vpc = planned.opt_str("vpc_id");
+        let fits =
+            |gateway: &&InternetGateway| gateway.attachments().iter().all(|a| a.vpc_id().map(str::to_string) == vpc);
+        Ok(Some(ec2::identified(planned, all.iter().filter(fits).filter_map(InternetGateway::internet_gateway_id))))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_kms::types::AliasListEntry;
-use infra_catalog::OpContext;
 use infra_catalog::types::aws_kms_alias::PREFIX;
-use infra_provider::{Failure, Object};
+use infra_catalog::{OpContext, Trace};
+use infra_provider::{Failure, Object, Token};
 
 use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
@@ -28,9 +28,8 @@ impl ResourceType for Api {
         found.fill(objects, |o| o.id(), fill)
     }
 
-    async fn create(&self, aws: &Aws, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
-        let prefix = object.opt_str("name_prefix").unwrap_or_else(|| PREFIX.to_string());
-        let name = ids::name(object.str("name"), &prefix);
+    async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
+        let name = name_of(object, &cx.token);
         let doing = format!("creating KMS Alias ({name})");
         let call = aws.kms().create_alias().alias_name(&name).target_key_id(object.str("target_key_id"));
         retry_on(KEY_KNOWN, GONE, || async { call.clone().send().await.doing(&doing) }).await?;
@@ -39,13 +38,15 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = name_of(planned, &trace.token);
+        made.set("id", &name);
+        made.set("name", name);
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         if changed(prior, object, &["target_key_id"]) {
             let name = object.id();
             let call = aws.kms().update_alias().alias_name(name).target_key_id(object.str("target_key_id"));
@@ -79,4 +80,10 @@ fn fill(object: &mut Object, alias: &AliasListEntry) {
     // The key is in the alias's own account and region.
     let place = arn.splitn(6, ':').take(5).collect::<Vec<_>>().join(":");
     object.set("target_key_arn", format!("{place}:key/{key}"));
+}
+
+/// The name given, or one that is made.
+fn name_of(object: &Object, token: &Token) -> String {
+    let prefix = object.opt_str("name_prefix").unwrap_or_else(|| PREFIX.to_string());
+    ids::name(object.str("name"), &prefix, token)
 }

@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_kms::operation::get_key_rotation_status::GetKeyRotationStatusOutput;
-use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyState, KeyUsageType, MultiRegionKeyType, OriginType, Tag};
+use aws_sdk_kms::types::{
+    KeyListEntry, KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType, MultiRegionKeyType, OriginType, Tag,
+};
 use futures::future::join_all;
-use infra_catalog::{OpContext, policy};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use infra_catalog::{OpContext, Trace, policy};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
 use crate::error::Doing;
 use crate::policy::{PRINCIPALS, wait_for_policy};
 use crate::resource::{ResourceType, changed};
+use crate::tagging::{self, Unchanged};
 use crate::tags::{self, Tags};
 use crate::wait::{Seen, Wait, retry, retry_on};
 
 pub(crate) struct Api;
+
+/// How many keys are read at once.
+const AT_ONCE: usize = 8;
 
 const GONE: &[&str] = &["NotFoundException"];
 const UNKNOWN_PRINCIPAL: &[&str] = &["MalformedPolicyDocumentException"];
@@ -32,8 +39,9 @@ const POLICY: &str = "default";
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        let unchanged = &tagging::unchanged(aws, &objects).await;
         join_all(objects.into_iter().map(|mut object| async {
-            match fill(aws, &mut object).await {
+            match fill(aws, &mut object, unchanged).await {
                 Ok(true) => Ok(Some(object)),
                 Ok(false) => Ok(None),
                 Err(failure) if failure.is(GONE) => Ok(None),
@@ -87,13 +95,29 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let keys = aws.kms().list_keys().into_paginator().items();
+        let keys: Result<Vec<KeyListEntry>, _> = keys.send().collect().await;
+        let keys = keys.doing("listing KMS Keys")?;
+        let ids: Vec<String> = keys.into_iter().filter_map(|key| key.key_id).collect();
+        let reads = ids.into_iter().map(|id| async move { describe(aws, &id).await });
+        let described: Vec<Option<KeyMetadata>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+        let likely = described.iter().flatten().filter(|key| {
+            !is_deleted(key)
+                && key.key_manager() != Some(&KeyManagerType::Aws)
+                && key.description().unwrap_or_default() == planned.str("description")
+                && key.creation_date().is_some_and(|date| !crate::time::is_before(date, trace.began))
+        });
+        let made = likely.map(|key| {
+            let mut made = planned.clone();
+            made.set("id", key.key_id());
+            made.set("key_id", key.key_id());
+            made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let id = object.id();
         let switched = changed(prior, object, &["is_enabled"]);
         if switched && object.bool("is_enabled") {
@@ -219,7 +243,7 @@ async fn rotation(
 }
 
 /// Reads everything; false if the key is deleted.
-async fn fill(aws: &Aws, object: &mut Object) -> Result<bool, Failure> {
+async fn fill(aws: &Aws, object: &mut Object, unchanged: &Unchanged) -> Result<bool, Failure> {
     let id = object.id().to_string();
     let key = match describe(aws, &id).await? {
         Some(key) if !is_deleted(&key) => key,
@@ -230,8 +254,8 @@ async fn fill(aws: &Aws, object: &mut Object) -> Result<bool, Failure> {
         let why = format!("KMS Key ({id}) is not a multi-Region primary key");
         return Err(Failure::new(format!("reading KMS Key ({id})"), why));
     }
-    let (policy, rotation, tags) =
-        futures::try_join!(read_policy(aws, &id), rotation(aws, &id, key.origin()), read_tags(aws, &id))?;
+    let tags = unchanged.tags(object, || read_tags(aws, &id));
+    let (policy, rotation, tags) = futures::try_join!(read_policy(aws, &id), rotation(aws, &id, key.origin()), tags)?;
     object.set("arn", key.arn());
     object.set("custom_key_store_id", key.custom_key_store_id());
     object.set("customer_master_key_spec", key.key_spec().map(KeySpec::as_str));

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_ec2::types::Filter;
 use aws_sdk_elasticloadbalancingv2::types::{
     CapacityReservationStateEnum, EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum, IpAddressType, IpamPools,
     LoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerTypeEnum, MinimumLoadBalancerCapacity,
     RemoveIpamPoolEnum, SubnetMapping,
 };
-use aws_sdk_ec2::types::Filter;
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
-use infra_provider::{Failure, Object, Part};
+use infra_catalog::{OpContext, Trace};
+use infra_provider::{Failure, Object, Part, Token};
 use infra_value::Value;
 
 use crate::Aws;
 use crate::batch::Answers;
-use crate::elb::{self, NOT_FOUND};
+use crate::elb::{self, NOT_FOUND, TagsOf};
 use crate::error::Doing;
 use crate::resource::{ResourceType, changed};
 use crate::wait::{Seen, Wait};
@@ -58,18 +58,13 @@ pub(crate) struct Api;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let arns: Vec<String> = objects.iter().map(|o| o.id().to_string()).collect();
-        let (found, tags) =
-            tokio::join!(elb::look_up(arns.clone(), |arns| describe(aws, arns)), elb::tags(aws, arns));
+        let (found, tags) = tokio::join!(elb::look_up(arns, |arns| describe(aws, arns)), elb::tags(aws, &objects));
         let reads = objects.into_iter().map(|object| read_one(aws, object, &found, &tags));
         stream::iter(reads).buffered(elb::AT_ONCE).collect().await
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = match (object.str("name"), object.str("name_prefix")) {
-            ("", "") => crate::ids::unique("tf-lb-"),
-            ("", prefix) => crate::ids::unique(prefix),
-            (name, _) => name.to_string(),
-        };
+        let name = name_of(object, &cx.token);
         refuse_existing(aws, &name, object.str("load_balancer_type")).await?;
         let arn = elb::created_with_tags(aws, KIND, &cx.tags, |tags| {
             let request = create_request(aws, object, &name).set_tags(tags);
@@ -96,13 +91,31 @@ impl ResourceType for Api {
         wait_active(aws, &arn, "create", timeout).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let name = name_of(planned, &trace.token);
+        let answer =
+            aws.elb().describe_load_balancers().names(&name).send().await.doing(format!("reading {KIND} ({name})"));
+        let found = match answer {
+            Err(failure) if failure.is(&["LoadBalancerNotFound"]) => return Ok(Some(Vec::new())),
+            answer => answer?.load_balancers.unwrap_or_default(),
+        };
+        let likely =
+            found.iter().filter(|lb| lb.created_time().is_none_or(|d| !crate::time::is_before(d, trace.began)));
+        let made = likely.filter_map(LoadBalancer::load_balancer_arn).map(|arn| {
+            let mut made = planned.clone();
+            made.set("id", arn);
+            made.set("arn", arn);
+            made.set("name", &*name);
+            made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    async fn ready(&self, aws: &Aws, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        wait_active(aws, object.id(), "create", trace.timeouts.of("create")).await
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let (arn, timeout) = (object.id().to_string(), cx.timeouts.of("update"));
         let doing = || format!("updating {KIND} ({arn})");
         modify(aws, &arn, changed_attributes(prior, object)).await?;
@@ -207,7 +220,7 @@ async fn read_one(
     aws: &Aws,
     mut object: Object,
     found: &Answers<LoadBalancer>,
-    tags: &Answers<BTreeMap<String, String>>,
+    tags: &TagsOf,
 ) -> Result<Option<Object>, Failure> {
     let arn = object.id().to_string();
     let Some(lb) = found.get(&arn)? else { return Ok(None) };
@@ -224,7 +237,7 @@ async fn read_one(
         object.set("minimum_load_balancer_capacity", capacity);
     }
     fill(&mut object, lb, &attributes);
-    object.set("tags_all", tags.get(&arn)?.cloned().unwrap_or_default());
+    object.set("tags_all", tags.of(&object)?);
     Ok(Some(object))
 }
 
@@ -260,7 +273,8 @@ fn fill(object: &mut Object, lb: &LoadBalancer, attributes: &BTreeMap<String, St
     let pool = lb.ipam_pools().and_then(IpamPools::ipv4_ipam_pool_id);
     object.set("ipam_pools", pool.map(|id| vec![[("ipv4_ipam_pool_id", Some(Value::from(id)))]]));
     object.set("access_logs", vec![logs("access_logs", attributes)]);
-    object.set("connection_logs", if kind == "application" { vec![logs("connection_logs", attributes)] } else { vec![] });
+    object
+        .set("connection_logs", if kind == "application" { vec![logs("connection_logs", attributes)] } else { vec![] });
     for (name, key, _) in ATTRIBUTES {
         if let Some(text) = attributes.get(key) {
             object.set(name, attribute_value(object, name, text));
@@ -405,18 +419,16 @@ async fn reserve(aws: &Aws, arn: &str, capacity: Option<Part<'_>>, timeout: Dura
 }
 
 /// The reserved capacity; none where it cannot be asked for.
-async fn capacity(
-    aws: &Aws,
-    arn: &str,
-    lb: &LoadBalancer,
-) -> Result<Vec<[(&'static str, Option<Value>); 1]>, Failure> {
+async fn capacity(aws: &Aws, arn: &str, lb: &LoadBalancer) -> Result<Vec<[(&'static str, Option<Value>); 1]>, Failure> {
     if lb.r#type() == Some(&LoadBalancerTypeEnum::Gateway) {
         return Ok(Vec::new());
     }
     let answer = aws.elb().describe_capacity_reservation().load_balancer_arn(arn).send().await;
     let units = match answer.doing(format!("reading {KIND} ({arn}) capacity reservation")) {
         Ok(answer) => answer.minimum_load_balancer_capacity().and_then(|c| c.capacity_units()),
-        Err(failure) if failure.is(&["AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperation"]) => None,
+        Err(failure) if failure.is(&["AccessDenied", "AccessDeniedException", "InvalidAction", "UnknownOperation"]) => {
+            None
+        }
         Err(failure) => return Err(failure),
     };
     Ok(units.map(|n| [("capacity_units", Some(Value::from(n)))]).into_iter().collect())
@@ -451,4 +463,9 @@ async fn wait_interfaces(aws: &Aws, name: &str, owner: &str, timeout: Duration) 
         })
     })
     .await
+}
+
+/// The name given, or one that is made.
+fn name_of(object: &Object, token: &Token) -> String {
+    crate::ids::name_or("tf-lb-", object.str("name"), object.str("name_prefix"), token)
 }

@@ -10,13 +10,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
     ProtocolEnum,
 };
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
 use infra_value::{Type, Value};
 
 use crate::Aws;
 use crate::batch::Answers;
-use crate::elb::{self, NOT_FOUND, action};
+use crate::elb::{self, NOT_FOUND, TagsOf, action};
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed, differ};
 use crate::wait::{Seen, Wait, retry_on};
@@ -31,8 +31,7 @@ pub(crate) struct Api;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let arns: Vec<String> = objects.iter().map(|o| o.id().to_string()).collect();
-        let (found, tags) =
-            tokio::join!(elb::look_up(arns.clone(), |arns| describe(aws, arns)), elb::tags(aws, arns));
+        let (found, tags) = tokio::join!(elb::look_up(arns, |arns| describe(aws, arns)), elb::tags(aws, &objects));
         let reads = objects.into_iter().map(|object| read_one(aws, object, &found, &tags));
         stream::iter(reads).buffered(elb::AT_ONCE).collect().await
     }
@@ -63,13 +62,26 @@ impl ResourceType for Api {
         modify(aws, &arn, texts(object, attributes)).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        // A balancer has one listener at a port.
+        let balancer = planned.str("load_balancer_arn");
+        let pages = aws.elb().describe_listeners().load_balancer_arn(balancer).into_paginator().items();
+        let all: Result<Vec<Listener>, _> = pages.send().collect().await;
+        let all = match all.doing(format!("reading {KIND}s of {balancer}")) {
+            Err(failure) if failure.is(&["LoadBalancerNotFound"]) => return Ok(Some(Vec::new())),
+            all => all?,
+        };
+        let same = all.iter().filter(|listener| listener.port() == planned.opt_i32("port"));
+        let made = same.filter_map(Listener::listener_arn).map(|arn| {
+            let mut made = planned.clone();
+            made.set("id", arn);
+            made.set("arn", arn);
+            made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id().to_string();
         action::as_written(object, ACTIONS, cx.config);
         if changed_beside_attributes(prior, object) {
@@ -250,7 +262,7 @@ async fn read_one(
     aws: &Aws,
     mut object: Object,
     found: &Answers<Listener>,
-    tags: &Answers<BTreeMap<String, String>>,
+    tags: &TagsOf,
 ) -> Result<Option<Object>, Failure> {
     let arn = object.id().to_string();
     let Some(listener) = found.get(&arn)? else { return Ok(None) };
@@ -264,7 +276,7 @@ async fn read_one(
         attributes.extend(all.into_iter().filter_map(|a| Some((a.key?, a.value.unwrap_or_default()))));
     }
     fill(&mut object, listener, &attributes);
-    object.set("tags_all", tags.get(&arn)?.cloned().unwrap_or_default());
+    object.set("tags_all", tags.of(&object)?);
     Ok(Some(object))
 }
 

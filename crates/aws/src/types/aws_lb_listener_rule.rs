@@ -9,7 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     QueryStringConditionConfig, QueryStringKeyValuePair, Rule, RuleCondition, RulePriorityPair,
     SourceIpConditionConfig,
 };
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
@@ -32,13 +32,12 @@ pub(crate) struct Api;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let arns: Vec<String> = objects.iter().map(|o| o.id().to_string()).collect();
-        let (found, tags) =
-            tokio::join!(elb::look_up(arns.clone(), |arns| describe(aws, arns)), elb::tags(aws, arns));
+        let (found, tags) = tokio::join!(elb::look_up(arns, |arns| describe(aws, arns)), elb::tags(aws, &objects));
         let one = |mut object: Object| {
             let arn = object.id().to_string();
             let Some(rule) = found.get(&arn)? else { return Ok(None) };
             fill(&mut object, rule);
-            object.set("tags_all", tags.get(&arn)?.cloned().unwrap_or_default());
+            object.set("tags_all", tags.of(&object)?);
             Ok(Some(object))
         };
         objects.into_iter().map(one).collect()
@@ -80,13 +79,33 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let listener = planned.str("listener_arn");
+        let answer = aws.elb().describe_rules().listener_arn(listener).send().await;
+        let all = match answer.doing(format!("reading {KIND}s of {listener}")) {
+            Err(failure) if failure.is(&["ListenerNotFound"]) => return Ok(Some(Vec::new())),
+            answer => answer?.rules.unwrap_or_default(),
+        };
+        // A priority is taken once; without one it is the conditions that tell.
+        let wanted = planned.opt_i32("priority").map(|priority| priority.to_string());
+        let same = all.iter().filter(|rule| match &wanted {
+            Some(priority) => rule.priority() == Some(priority),
+            None => {
+                let mut read = planned.clone();
+                fill(&mut read, rule);
+                rule.is_default() != Some(true) && read.raw("condition") == planned.raw("condition")
+            }
+        });
+        let made = same.filter_map(Rule::rule_arn).map(|arn| {
+            let mut made = planned.clone();
+            made.set("id", arn);
+            made.set("arn", arn);
+            made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id().to_string();
         action::as_written(object, ACTIONS, cx.config);
         if changed(prior, object, &["priority"]) {
@@ -237,9 +256,7 @@ fn condition_value(condition: &RuleCondition) -> Value {
             let pairs: Vec<_> = config.map(|c| c.values()).unwrap_or_default().iter().map(pair).collect();
             ("query_string", pairs.into_attribute())
         }
-        "source-ip" => {
-            ("source_ip", values(condition.source_ip_config().map(|c| c.values()).unwrap_or_default()))
-        }
+        "source-ip" => ("source_ip", values(condition.source_ip_config().map(|c| c.values()).unwrap_or_default())),
         _ => return Value::object::<&str>([]),
     };
     Value::object(value.map(|value| (name, value)))

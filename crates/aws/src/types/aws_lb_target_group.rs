@@ -11,13 +11,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
 use futures::stream::{self, StreamExt};
-use infra_catalog::OpContext;
-use infra_provider::{Failure, Object, Part};
+use infra_catalog::{OpContext, Trace};
+use infra_provider::{Failure, Object, Part, Token};
 use infra_value::Value;
 
 use crate::Aws;
 use crate::batch::Answers;
-use crate::elb::{self, NOT_FOUND};
+use crate::elb::{self, NOT_FOUND, TagsOf};
 use crate::error::Doing;
 use crate::resource::{ResourceType, changed};
 use crate::wait::{PROPAGATION, Seen, Wait, retry};
@@ -30,18 +30,13 @@ pub(crate) struct Api;
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let arns: Vec<String> = objects.iter().map(|o| o.id().to_string()).collect();
-        let (found, tags) =
-            tokio::join!(elb::look_up(arns.clone(), |arns| describe(aws, arns)), elb::tags(aws, arns));
+        let (found, tags) = tokio::join!(elb::look_up(arns, |arns| describe(aws, arns)), elb::tags(aws, &objects));
         let reads = objects.into_iter().map(|object| read_one(aws, object, &found, &tags));
         stream::iter(reads).buffered(elb::AT_ONCE).collect().await
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = match (object.str("name"), object.str("name_prefix")) {
-            ("", "") => crate::ids::unique("tf-"),
-            ("", prefix) => crate::ids::unique(prefix),
-            (name, _) => name.to_string(),
-        };
+        let name = name_of(object, &cx.token);
         let doing = format!("creating {KIND} ({name})");
         refuse_existing(aws, &name).await?;
         let arn = elb::created_with_tags(aws, KIND, &cx.tags, |tags| {
@@ -66,13 +61,25 @@ impl ResourceType for Api {
         modify(aws, &arn, attributes::of_new(object)).await
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let name = name_of(planned, &trace.token);
+        let answer =
+            aws.elb().describe_target_groups().names(&name).send().await.doing(format!("reading {KIND} ({name})"));
+        let found = match answer {
+            Err(failure) if failure.is(&["TargetGroupNotFound"]) => return Ok(Some(Vec::new())),
+            answer => answer?.target_groups.unwrap_or_default(),
+        };
+        let made = found.iter().filter_map(TargetGroup::target_group_arn).map(|arn| {
+            let mut made = planned.clone();
+            made.set("id", arn);
+            made.set("arn", arn);
+            made.set("name", &*name);
+            made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id().to_string();
         if let Some(check) = object.part("health_check").filter(|_| changed(prior, object, &["health_check"])) {
             let lambda = object.str("target_type") == "lambda";
@@ -125,8 +132,7 @@ impl ResourceType for Api {
 fn create_request(aws: &Aws, object: &Object, name: &str) -> CreateTargetGroupFluentBuilder {
     let target_type = object.str("target_type");
     let lambda = target_type == "lambda";
-    let mut request =
-        aws.elb().create_target_group().name(name).target_type(TargetTypeEnum::from(target_type));
+    let mut request = aws.elb().create_target_group().name(name).target_type(TargetTypeEnum::from(target_type));
     if !lambda {
         let protocol = object.str("protocol");
         request = request
@@ -202,7 +208,7 @@ async fn read_one(
     aws: &Aws,
     mut object: Object,
     found: &Answers<TargetGroup>,
-    tags: &Answers<BTreeMap<String, String>>,
+    tags: &TagsOf,
 ) -> Result<Option<Object>, Failure> {
     let arn = object.id().to_string();
     let Some(group) = found.get(&arn)? else { return Ok(None) };
@@ -215,7 +221,7 @@ async fn read_one(
         attributes.into_iter().filter_map(|a| Some((a.key?, a.value.unwrap_or_default()))).collect();
     fill(&mut object, group);
     attributes::fill(&mut object, &attributes);
-    object.set("tags_all", tags.get(&arn)?.cloned().unwrap_or_default());
+    object.set("tags_all", tags.of(&object)?);
     Ok(Some(object))
 }
 
@@ -257,4 +263,9 @@ fn fill(object: &mut Object, group: &TargetGroup) {
             ("unhealthy_threshold", group.unhealthy_threshold_count().map(Value::from)),
         ]],
     );
+}
+
+/// The name given, or one that is made.
+fn name_of(object: &Object, token: &Token) -> String {
+    crate::ids::name_or("tf-", object.str("name"), object.str("name_prefix"), token)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription, TargetHealthReasonEnum};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -33,7 +33,8 @@ impl ResourceType for Api {
         .await;
         let one = |object: Object| {
             let Some(targets) = health.get(object.str("target_group_arn"))? else { return Ok(None) };
-            let mine: Vec<_> = targets.iter().filter(|target| is_registered(target) && is_same(target, &object)).collect();
+            let mine: Vec<_> =
+                targets.iter().filter(|target| is_registered(target) && is_same(target, &object)).collect();
             match mine.len() {
                 0 => Ok(None),
                 1 => Ok(Some(object)),
@@ -54,9 +55,15 @@ impl ResourceType for Api {
             request.send().await.doing(format!("registering {KIND} ({group}) target"))
         })
         .await?;
-        object.set("id", crate::ids::unique(&format!("{group}-")));
+        object.set("id", crate::ids::made(&format!("{group}-"), &cx.token));
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", crate::ids::made(&format!("{}-", planned.str("target_group_arn")), &trace.token));
+        Ok(Some(vec![made]))
     }
 
     fn reads_back(&self) -> bool {
@@ -81,10 +88,7 @@ fn target(object: &Object) -> TargetDescription {
 
 fn is_registered(target: &TargetHealthDescription) -> bool {
     let reason = target.target_health().and_then(|health| health.reason());
-    !matches!(
-        reason,
-        Some(TargetHealthReasonEnum::DeregistrationInProgress | TargetHealthReasonEnum::NotRegistered)
-    )
+    !matches!(reason, Some(TargetHealthReasonEnum::DeregistrationInProgress | TargetHealthReasonEnum::NotRegistered))
 }
 
 fn is_same(target: &TargetHealthDescription, object: &Object) -> bool {

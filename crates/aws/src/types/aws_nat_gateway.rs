@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayState, ResourceType as Kind};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::error::{Doing, ignoring};
 use crate::resource::ResourceType;
 use crate::wait::{Seen, Wait};
-use crate::{Aws, ec2, ids};
+use crate::{Aws, ec2};
 
 pub(crate) struct Api;
 
@@ -39,7 +39,7 @@ impl ResourceType for Api {
         let call = aws
             .ec2()
             .create_nat_gateway()
-            .client_token(ids::unique(ids::DEFAULT_PREFIX))
+            .client_token(cx.token.as_str())
             .connectivity_type(ConnectivityType::from(connectivity.as_str()))
             .subnet_id(object.str("subnet_id"))
             .set_allocation_id(object.opt_str("allocation_id"))
@@ -52,12 +52,27 @@ impl ResourceType for Api {
         let id = answer.nat_gateway().and_then(|g| g.nat_gateway_id()).unwrap_or_default().to_string();
         object.set("id", &id);
         (cx.checkpoint)(object);
-        Wait::new(format!("waiting for EC2 NAT Gateway ({id}) create"), cx.timeouts.of("create"))
-            .until(|| async {
-                let Some(gateway) = one(aws, &id).await? else { return Ok(Seen::Missing) };
-                Ok(Seen::by_state((), state(&gateway), &["pending"], &["available"]).because(Some(&reason(&gateway))))
-            })
-            .await
+        available(aws, &id, cx.timeouts.of("create")).await
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut filters = ec2::tag_filters(&trace.tags);
+        filters.push(ec2::filter("subnet-id", [planned.str("subnet_id")]));
+        filters.push(ec2::filter("state", ["pending", "available"]));
+        let pages = aws.ec2().describe_nat_gateways().set_filter(Some(filters)).into_paginator().items();
+        let all: Result<Vec<NatGateway>, _> = pages.send().collect().await;
+        let all = all.doing("looking for EC2 NAT Gateways")?;
+        let address = planned.opt_str("allocation_id");
+        let fits = |gateway: &&NatGateway| {
+            let mut addresses = gateway.nat_gateway_addresses().iter();
+            let has_mine = address.is_none() || addresses.any(|a| a.allocation_id() == address.as_deref());
+            has_mine && gateway.create_time().is_none_or(|date| !crate::time::is_before(date, trace.began))
+        };
+        Ok(Some(ec2::identified(planned, all.iter().filter(fits).filter_map(NatGateway::nat_gateway_id))))
+    }
+
+    async fn ready(&self, aws: &Aws, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        available(aws, object.id(), trace.timeouts.of("create")).await
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
@@ -231,6 +246,15 @@ async fn address_gone(
                 }
                 None => Seen::Missing,
             })
+        })
+        .await
+}
+
+async fn available(aws: &Aws, id: &str, limit: Duration) -> Result<(), Failure> {
+    Wait::new(format!("waiting for EC2 NAT Gateway ({id}) create"), limit)
+        .until(|| async {
+            let Some(gateway) = one(aws, id).await? else { return Ok(Seen::Missing) };
+            Ok(Seen::by_state((), state(&gateway), &["pending"], &["available"]).because(Some(&reason(&gateway))))
         })
         .await
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Route, RouteOrigin};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::ec2::routes::{self, Destination, TARGETS, Target};
@@ -46,6 +46,13 @@ impl ResourceType for Api {
         object.set("id", id(&table, &destination));
         (cx.checkpoint)(object);
         routes::ready(aws, &table, &destination, &target, limit).await
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let (destination, _) = both(planned)?;
+        let mut made = planned.clone();
+        made.set("id", id(planned.str("route_table_id"), &destination));
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use aws_sdk_route53::types::{
     ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion, RrType,
 };
 use aws_smithy_types::error::operation::BuildError;
-use infra_catalog::{OpContext, dns};
+use infra_catalog::{OpContext, Trace, dns};
 use infra_provider::{Failure, Object};
 use infra_value::Value;
 
@@ -55,6 +55,12 @@ impl ResourceType for Api {
         object.set("id", id(object, &written));
         (cx.checkpoint)(object);
         Ok(())
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", id(planned, &planned.str("name").to_lowercase()));
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

@@ -10,13 +10,12 @@ use aws_sdk_route53::types::{
     TagResourceType, Vpc, VpcRegion,
 };
 use futures::stream::{self, StreamExt};
-use infra_catalog::{OpContext, dns};
+use infra_catalog::{OpContext, Trace, dns};
 use infra_provider::{Failure, Object};
 use infra_value::Value;
 
 use crate::Aws;
 use crate::error::{Doing, ignoring};
-use crate::ids;
 use crate::resource::{ResourceType, changed};
 use crate::route53::{self, NO_ZONE, wait_in_sync};
 
@@ -48,7 +47,7 @@ impl ResourceType for Api {
             .route53()
             .create_hosted_zone()
             .name(&name)
-            .caller_reference(ids::unique(ids::DEFAULT_PREFIX))
+            .caller_reference(cx.token.as_str())
             .hosted_zone_config(HostedZoneConfig::builder().comment(object.str("comment")).build())
             .set_delegation_set_id(object.opt_str("delegation_set_id"))
             .set_vpc(networks.first().cloned());
@@ -65,6 +64,27 @@ impl ResourceType for Api {
             associate(aws, &id, network, limit).await?;
         }
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let pages = aws.route53().list_hosted_zones().into_paginator().items();
+        let all: Result<Vec<HostedZone>, _> = pages.send().collect().await;
+        let all = all.doing("listing Route 53 Hosted Zones")?;
+        // The token is the caller's reference.
+        let mine = all.iter().filter(|zone| zone.caller_reference() == trace.token.as_str());
+        let made = mine.map(|zone| {
+            let mut made = planned.clone();
+            let id = route53::bare_id(zone.id());
+            made.set("id", id);
+            made.set("zone_id", id);
+            made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    /// They are set by a call of their own.
+    fn is_tagged_at_once(&self) -> bool {
+        false
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType as Kind, Route, RouteOrigin, RouteTable, RouteTableAssociationStateCode};
 use futures::future::try_join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
 use infra_value::Value;
 
@@ -14,7 +14,7 @@ use crate::ec2::routes::{self, Destination, TABLE_GONE, TARGETS, Target};
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
 use crate::wait::{Seen, Wait, retry_on};
-use crate::{Aws, ec2, ids};
+use crate::{Aws, ec2};
 
 pub(crate) struct Api;
 
@@ -36,7 +36,7 @@ impl ResourceType for Api {
         let call = aws
             .ec2()
             .create_route_table()
-            .client_token(ids::unique(ids::DEFAULT_PREFIX))
+            .client_token(cx.token.as_str())
             .vpc_id(object.str("vpc_id"))
             .set_tag_specifications(ec2::tag_specification(Kind::RouteTable, &cx.tags));
         let answer = call.send().await.doing("creating EC2 Route Table")?;
@@ -59,6 +59,17 @@ impl ResourceType for Api {
         }))
         .await?;
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut filters = ec2::tag_filters(&trace.tags);
+        filters.push(ec2::filter("vpc-id", [planned.str("vpc_id")]));
+        let pages = aws.ec2().describe_route_tables().set_filters(Some(filters)).into_paginator().items();
+        let all: Result<Vec<RouteTable>, _> = pages.send().collect().await;
+        let all = all.doing("looking for EC2 Route Tables")?;
+        // The main one comes with the VPC.
+        let own = |table: &&RouteTable| !table.associations().iter().any(|a| a.main() == Some(true));
+        Ok(Some(ec2::identified(planned, all.iter().filter(own).filter_map(RouteTable::route_table_id))))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

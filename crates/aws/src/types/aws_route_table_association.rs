@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -80,6 +80,13 @@ impl ResourceType for Api {
         object.set("id", made.association_id());
         (cx.checkpoint)(object);
         associated(aws, object.id(), limit).await
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        // The read finds it by its target.
+        let mut made = planned.clone();
+        made.set("id", "association");
+        Ok(Some(vec![made]))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {

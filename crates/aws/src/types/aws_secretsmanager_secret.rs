@@ -1,16 +1,19 @@
 //! `aws_secretsmanager_secret` on the Secrets Manager API.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, ReplicationStatusType, StatusType, Tag};
 use futures::future::join_all;
-use infra_catalog::{OpContext, policy};
+use infra_catalog::{OpContext, Trace, policy};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
+use crate::batch::{Answers, Loader, in_chunks};
 use crate::error::{Doing, ignoring};
 use crate::policy::{PRINCIPALS, wait_for_principals};
 use crate::resource::{ResourceType, changed};
@@ -28,26 +31,26 @@ const PROPAGATION: Duration = Duration::from_secs(2 * 60);
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         // A list of secrets may be minutes old, and does not tell replicas nor policies.
-        join_all(objects.into_iter().map(|mut object| async {
-            let arn = object.id().to_string();
-            let (secret, policy) = tokio::join!(describe(aws, &arn), read_policy(aws, &arn));
-            let Some(secret) = secret? else { return Ok(None) };
+        let policies = join_all(objects.iter().map(|object| read_policy(aws, object.id())));
+        let (found, policies) = tokio::join!(described(aws, objects.iter().map(Object::id)), policies);
+        let one = |(mut object, policy): (Object, Result<Option<String>, Failure>)| {
+            let Some(secret) = found.get(object.id())? else { return Ok(None) };
             match policy {
                 Err(failure) if failure.is(GONE) => return Ok(None),
-                policy => fill(&mut object, &secret, &policy?.unwrap_or_default()),
+                policy => fill(&mut object, secret, &policy?.unwrap_or_default()),
             }
             Ok(Some(object))
-        }))
-        .await
+        };
+        objects.into_iter().zip(policies).map(one).collect()
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let replicas = replicas(object.parts("replica"));
         let call = aws
             .secrets()
             .create_secret()
-            .client_request_token(ids::unique(ids::DEFAULT_PREFIX))
+            .client_request_token(cx.token.as_str())
             .name(&name)
             .description(object.str("description"))
             .set_add_replica_regions(Some(replicas).filter(|all| !all.is_empty()))
@@ -69,22 +72,28 @@ impl ResourceType for Api {
         if !matches!(policy, "" | "{}") {
             let arn = object.id();
             Wait::new(format!("waiting for Secrets Manager Secret ({arn}) create"), PROPAGATION)
-                .until(|| async {
-                    Ok(describe(aws, arn).await?.map_or(Seen::Missing, |_| Seen::Target(())))
-                })
+                .until(|| async { Ok(describe(aws.secrets(), arn).await?.map_or(Seen::Missing, |_| Seen::Target(()))) })
                 .await?;
             put_policy(aws, arn, policy).await?;
         }
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        // Calls take a name for an ARN; the read tells the ARN.
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        let Some(secret) = describe(aws.secrets(), &name).await? else { return Ok(Some(Vec::new())) };
+        if secret.created_date().is_some_and(|date| crate::time::is_before(date, trace.began)) {
+            return Ok(Some(Vec::new()));
+        }
+        let mut made = planned.clone();
+        made.set("id", secret.arn());
+        made.set("arn", secret.arn());
+        made.set("name", name);
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id();
         if changed(prior, object, &["replica"]) {
             let (old, new) = (prior.parts("replica"), object.parts("replica"));
@@ -156,16 +165,37 @@ impl ResourceType for Api {
         ignoring(call.send().await.doing(format!("deleting Secrets Manager Secret ({arn})")), GONE)?;
         Wait::new(format!("waiting for Secrets Manager Secret ({arn}) delete"), PROPAGATION)
             .until_gone(|| async {
-                Ok(describe(aws, arn).await?.map_or(Seen::<()>::Missing, |_| Seen::Pending("not deleted".into())))
+                Ok(describe(aws.secrets(), arn)
+                    .await?
+                    .map_or(Seen::<()>::Missing, |_| Seen::Pending("not deleted".into())))
             })
             .await
     }
 }
 
+#[derive(Default)]
+struct Reads(Loader<DescribeSecretOutput>);
+
+/// Secrets by ARN: for the secrets, and for their versions. Those that are on their way out are not there.
+pub(crate) async fn described<'a>(
+    aws: &Aws,
+    arns: impl Iterator<Item = &'a str>,
+) -> Arc<Answers<DescribeSecretOutput>> {
+    let client = aws.secrets().clone();
+    let fetch = |arns: Vec<String>| async move {
+        let one = |arns: Vec<String>| async {
+            let arn = arns.into_iter().next().unwrap_or_default();
+            Ok(describe(&client, &arn).await?.map(|secret| (arn, secret)).into_iter().collect())
+        };
+        in_chunks(arns, 1, one).await
+    };
+    aws.shared::<Reads>().0.load(arns.map(str::to_string), fetch).await
+}
+
 /// The secret; `None` if there is none, or only one on its way out.
-async fn describe(aws: &Aws, arn: &str) -> Result<Option<DescribeSecretOutput>, Failure> {
+async fn describe(client: &Client, arn: &str) -> Result<Option<DescribeSecretOutput>, Failure> {
     let doing = format!("reading Secrets Manager Secret ({arn})");
-    match aws.secrets().describe_secret().secret_id(arn).send().await.doing(doing) {
+    match client.describe_secret().secret_id(arn).send().await.doing(doing) {
         Err(failure) if failure.is(GONE) => Ok(None),
         answer => Ok(Some(answer?).filter(|secret| secret.deleted_date().is_none())),
     }

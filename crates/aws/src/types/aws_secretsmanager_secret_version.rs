@@ -1,22 +1,23 @@
 //! `aws_secretsmanager_secret_version` on the Secrets Manager API.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_smithy_types::{Blob, base64};
 use futures::future::join_all;
-use infra_catalog::OpContext;
 use infra_catalog::types::aws_secretsmanager_secret_version::split_id;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
 
+use crate::Aws;
 use crate::error::Doing;
 use crate::resource::{ResourceType, changed};
 use crate::secret_text::without;
-use crate::types::aws_secretsmanager_secret::GONE;
+use crate::types::aws_secretsmanager_secret::{GONE, described};
 use crate::wait::{Seen, Wait};
-use crate::{Aws, ids};
 
 pub(crate) struct Api;
 
@@ -28,18 +29,39 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        // A version never changes: what is known of it stays so, and which stages it has the secret tells.
+        let known = objects.iter().filter(|object| is_known(object)).filter_map(|object| split_id(object.id()));
+        let secrets = &match known.clone().next() {
+            Some(_) => described(aws, known.map(|(secret, _)| secret)).await,
+            None => Arc::default(),
+        };
         // The API's batch only has current versions.
-        join_all(objects.into_iter().map(|mut object| async {
+        join_all(objects.into_iter().map(|mut object| async move {
             let id = object.id().to_string();
             let Some((secret, version)) = split_id(&id) else {
                 let why = format!("unexpected format of ID ({id}), expected SecretID|VersionID");
                 return Err(Failure::new("reading Secrets Manager Secret Version", why));
             };
+            // A version without stages is not listed.
+            let stages = secrets.get(secret).ok().flatten().and_then(|s| s.version_ids_to_stages()?.get(version));
+            if let Some(stages) = stages.filter(|_| is_known(&object)) {
+                object.set("version_stages", stages.as_slice());
+                return Ok(Some(object));
+            }
             let Some(found) = value(aws, secret, version).await? else { return Ok(None) };
             fill(&mut object, secret, &found);
             Ok(Some(object))
         }))
         .await
+    }
+
+    async fn read_new(&self, aws: &Aws, mut object: Object) -> Result<Option<Object>, Failure> {
+        let id = object.id().to_string();
+        let Some((secret, version)) = split_id(&id) else { return Ok(None) };
+        Ok(value(aws, secret, version).await?.map(|found| {
+            fill(&mut object, secret, &found);
+            object
+        }))
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
@@ -56,7 +78,7 @@ impl ResourceType for Api {
         let call = aws
             .secrets()
             .put_secret_value()
-            .client_request_token(ids::unique(ids::DEFAULT_PREFIX))
+            .client_request_token(cx.token.as_str())
             .secret_id(&secret)
             .set_secret_binary(binary.map(Blob::new))
             .set_secret_string(text.clone())
@@ -71,13 +93,15 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        // The token is the id of the version.
+        let mut made = planned.clone();
+        made.set("id", format!("{}|{}", planned.str("secret_id"), trace.token.as_str()));
+        made.set("version_id", trace.token.as_str());
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let Some((secret, version)) = split_id(object.id()) else { return Ok(()) };
         if !changed(prior, object, &["version_stages"]) {
             return Ok(());
@@ -123,6 +147,13 @@ impl ResourceType for Api {
             })
             .await
     }
+}
+
+/// Whether everything of a version is known but its stages.
+fn is_known(object: &Object) -> bool {
+    let valued = ["secret_string", "secret_binary"].iter().any(|name| !object.str(name).is_empty());
+    let named = ["arn", "secret_id", "version_id"].iter().all(|name| !object.str(name).is_empty());
+    named && (valued || object.bool("has_secret_string_wo"))
 }
 
 /// Versions cannot be deleted. One with no stage, or only one of AWS's own, is left for AWS to clear away.

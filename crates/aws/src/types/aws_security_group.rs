@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType as Kind, SecurityGroup, SecurityGroupRule};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::ec2::permissions::{self, Atom, Direction, GROUP_GONE, Source, Traffic};
@@ -28,7 +28,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = ids::name(object.str("name"), object.str("name_prefix"));
+        let name = ids::name(object.str("name"), object.str("name_prefix"), &cx.token);
         let call = aws
             .ec2()
             .create_security_group()
@@ -57,6 +57,18 @@ impl ResourceType for Api {
             }
         }
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let name = ids::name(planned.str("name"), planned.str("name_prefix"), &trace.token);
+        let mut filters = vec![ec2::filter("group-name", [&name])];
+        filters.extend(planned.opt_str("vpc_id").map(|vpc| ec2::filter("vpc-id", [vpc])));
+        let pages = aws.ec2().describe_security_groups().set_filters(Some(filters)).into_paginator().items();
+        let all: Result<Vec<SecurityGroup>, _> = pages.send().collect().await;
+        let all = all.doing("looking for Security Groups")?;
+        let mut made = planned.clone();
+        made.set("name", &name);
+        Ok(Some(ec2::identified(&made, all.iter().filter_map(SecurityGroup::group_id))))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

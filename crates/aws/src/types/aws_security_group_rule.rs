@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{IpPermission, SecurityGroup, SecurityGroupRule};
-use infra_catalog::OpContext;
 use infra_catalog::network::{canonical_v6, protocol};
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::ec2::permissions::{self, Direction, GROUP_GONE, Source, Traffic, pair_name};
@@ -58,6 +58,12 @@ impl ResourceType for Api {
             Ok(found.and_then(|group| find(&group, object)).map_or(Seen::Missing, |_| Seen::Target(())))
         })
         .await
+    }
+
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", id(planned));
+        Ok(Some(vec![made]))
     }
 
     /// Only the description can change.

@@ -6,15 +6,15 @@ use async_trait::async_trait;
 use aws_sdk_sns::types::Tag;
 use futures::future::join_all;
 use infra_catalog::types::aws_sns_topic::FIFO_SUFFIX;
-use infra_catalog::{OpContext, policy};
-use infra_provider::{Failure, Object};
+use infra_catalog::{OpContext, Trace, policy};
+use infra_provider::{Failure, Object, Token};
 
 use crate::error::{Doing, ignoring};
 use crate::policy::{PRINCIPALS, wait_for_principals};
 use crate::resource::{ResourceType, differ};
 use crate::tags::{self, Tags};
 use crate::wait::retry;
-use crate::{Aws, ids};
+use crate::{Aws, ids, tagging};
 
 pub(crate) struct Api;
 
@@ -66,17 +66,15 @@ const AT_CREATION: [&str; 2] = ["fifo_throughput_scope", "fifo_topic"];
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
+        let unchanged = &tagging::unchanged(aws, &objects).await;
         // The API tells one topic at a time.
         join_all(objects.into_iter().map(|mut object| async {
             let arn = object.id().to_string();
-            let tags = aws.sns().list_tags_for_resource().resource_arn(&arn).send();
+            let tags = unchanged.tags(&object, || tags_of(aws, &arn));
             let (attributes, tags) = tokio::join!(attributes(aws, &arn), tags);
             let Some(attributes) = attributes? else { return Ok(None) };
-            match tags.doing(format!("listing tags for SNS Topic ({arn})")) {
-                Ok(answer) => {
-                    let tags = answer.tags().iter().map(|tag| (tag.key(), tag.value()));
-                    object.set("tags_all", tags::own(tags));
-                }
+            match tags {
+                Ok(tags) => object.set("tags_all", tags),
                 Err(failure) if failure.is(GONE) => return Ok(None),
                 Err(failure) => return Err(failure),
             }
@@ -87,7 +85,7 @@ impl ResourceType for Api {
     }
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = topic_name(object);
+        let name = topic_name(object, &cx.token);
         let mut call = aws.sns().create_topic().name(&name).set_tags(sdk_tags(&cx.tags)?);
         if object.bool("fifo_topic") {
             call = call.attributes("FifoTopic", "true");
@@ -114,13 +112,16 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        _cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        let name = topic_name(planned, &trace.token);
+        made.set("id", aws.arn("sns", &name));
+        made.set("arn", aws.arn("sns", &name));
+        made.set("name", name);
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id();
         for (argument, attribute, kind) in settable() {
             let value = text(object, argument, kind);
@@ -156,7 +157,10 @@ impl ResourceType for Api {
 
     async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id();
-        ignoring(aws.sns().delete_topic().topic_arn(arn).send().await.doing(format!("deleting SNS Topic ({arn})")), GONE)
+        ignoring(
+            aws.sns().delete_topic().topic_arn(arn).send().await.doing(format!("deleting SNS Topic ({arn})")),
+            GONE,
+        )
     }
 }
 
@@ -165,10 +169,10 @@ fn settable() -> impl Iterator<Item = (&'static str, &'static str, Kind)> {
 }
 
 /// The name given, or one that is made; a topic for messages in order has a suffix.
-fn topic_name(object: &Object) -> String {
+fn topic_name(object: &Object, token: &Token) -> String {
     match object.str("name") {
-        "" if object.bool("fifo_topic") => ids::name("", object.str("name_prefix")) + FIFO_SUFFIX,
-        name => ids::name(name, object.str("name_prefix")),
+        "" if object.bool("fifo_topic") => ids::name("", object.str("name_prefix"), token) + FIFO_SUFFIX,
+        name => ids::name(name, object.str("name_prefix"), token),
     }
 }
 
@@ -187,6 +191,12 @@ async fn attributes(aws: &Aws, arn: &str) -> Result<Option<HashMap<String, Strin
         Err(failure) if failure.is(GONE) => Ok(None),
         answer => Ok(answer?.attributes),
     }
+}
+
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags, Failure> {
+    let answer = aws.sns().list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = answer.doing(format!("listing tags for SNS Topic ({arn})"))?;
+    Ok(tags::own(answer.tags().iter().map(|tag| (tag.key(), tag.value()))))
 }
 
 async fn policy_seen(aws: &Aws, arn: &str) {

@@ -8,15 +8,15 @@ use aws_sdk_ssm::types::{
     Parameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
 };
 use futures::future::join_all;
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
 
-use crate::Aws;
 use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
 use crate::secret_text::without;
 use crate::tags::{self, Tags};
+use crate::{Aws, tagging};
 
 pub(crate) struct Api;
 
@@ -42,22 +42,17 @@ const VERSIONED: [&str; 10] = [
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let names = || objects.iter().map(|o| o.id().to_string());
-        let (values, descriptions) = tokio::join!(
+        let (values, descriptions, unchanged) = tokio::join!(
             in_chunks(names(), VALUES, |names| values(aws, names)),
             in_chunks(names(), DESCRIPTIONS, |names| descriptions(aws, names)),
+            tagging::unchanged(aws, &objects),
         );
-        // Tags take a call for each parameter.
         join_all(objects.into_iter().map(|mut object| async {
             let (Some(value), Some(description)) = (values.get(object.id())?, descriptions.get(object.id())?) else {
                 return Ok(None);
             };
-            let name = object.id();
-            let call = aws.ssm().list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
-            match call.resource_id(name).send().await.doing(format!("listing tags for SSM Parameter ({name})")) {
-                Ok(answer) => {
-                    let tags = answer.tag_list().iter().map(|tag| (tag.key(), tag.value()));
-                    object.set("tags_all", tags::own(tags));
-                }
+            match unchanged.tags(&object, || tags_of(aws, object.id())).await {
+                Ok(tags) => object.set("tags_all", tags),
                 Err(failure) if failure.is(&["InvalidResourceId"]) => return Ok(None),
                 Err(failure) => return Err(failure),
             }
@@ -92,13 +87,13 @@ impl ResourceType for Api {
         Ok(())
     }
 
-    async fn update(
-        &self,
-        aws: &Aws,
-        prior: &Object,
-        object: &mut Object,
-        cx: &OpContext<'_>,
-    ) -> Result<(), Failure> {
+    async fn find_created(&self, _aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut made = planned.clone();
+        made.set("id", planned.str("name"));
+        Ok(Some(vec![made]))
+    }
+
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         if !changed(prior, object, &VERSIONED) {
             return Ok(());
         }
@@ -180,6 +175,12 @@ async fn descriptions(aws: &Aws, names: Vec<String>) -> Result<Vec<(String, Para
     let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
     let found = pages.doing(doing)?.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
     Ok(found.filter_map(|parameter| Some((parameter.name()?.to_string(), parameter))).collect())
+}
+
+async fn tags_of(aws: &Aws, name: &str) -> Result<Tags, Failure> {
+    let call = aws.ssm().list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let answer = call.send().await.doing(format!("listing tags for SSM Parameter ({name})"))?;
+    Ok(tags::own(answer.tag_list().iter().map(|tag| (tag.key(), tag.value()))))
 }
 
 async fn present_value(aws: &Aws, name: &str) -> Result<String, Failure> {

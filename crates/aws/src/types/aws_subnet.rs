@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_ec2::operation::modify_subnet_attribute::builders::ModifySubnetAttributeFluentBuilder as Modify;
 use aws_sdk_ec2::types::{AttributeBooleanValue, HostnameType, ResourceType as Kind, Subnet};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -73,6 +73,31 @@ impl ResourceType for Api {
             made.set("ipv6_cidr_block", object.str("ipv6_cidr_block"));
         }
         modify(aws, &made, object).await
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut filters = ec2::tag_filters(&trace.tags);
+        filters.push(ec2::filter("vpc-id", [planned.str("vpc_id")]));
+        filters.extend(planned.opt_str("cidr_block").map(|block| ec2::filter("cidr-block", [block])));
+        filters.extend(
+            planned
+                .opt_str("ipv6_cidr_block")
+                .map(|block| ec2::filter("ipv6-cidr-block-association.ipv6-cidr-block", [block])),
+        );
+        let pages = aws.ec2().describe_subnets().set_filters(Some(filters)).into_paginator().items();
+        let all: Result<Vec<Subnet>, _> = pages.send().collect().await;
+        let all = all.doing("looking for EC2 Subnets")?;
+        Ok(Some(ec2::identified(planned, all.iter().filter_map(Subnet::subnet_id))))
+    }
+
+    async fn ready(&self, aws: &Aws, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        let id = object.id();
+        Wait::new(format!("waiting for EC2 Subnet ({id}) create"), trace.timeouts.of("create"))
+            .until(|| async {
+                let Some(subnet) = one(aws, id).await? else { return Ok(Seen::Missing) };
+                Ok(Seen::by_state((), subnet.state().map_or("available", |s| s.as_str()), &["pending"], &["available"]))
+            })
+            .await
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

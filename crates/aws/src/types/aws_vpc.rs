@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{
     VpcIpv6CidrBlockAssociation, VpcTenancy,
 };
 use futures::future::{join_all, try_join3};
-use infra_catalog::OpContext;
+use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
@@ -110,6 +110,16 @@ impl ResourceType for Api {
             }
         }
         Ok(())
+    }
+
+    async fn find_created(&self, aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let mut filters = ec2::tag_filters(&trace.tags);
+        filters.extend(planned.opt_str("cidr_block").map(|block| ec2::filter("cidr", [block])));
+        filters.push(ec2::filter("is-default", ["false"]));
+        let pages = aws.ec2().describe_vpcs().set_filters(Some(filters)).into_paginator().items();
+        let all: Result<Vec<Vpc>, _> = pages.send().collect().await;
+        let all = all.doing("looking for EC2 VPCs")?;
+        Ok(Some(ec2::identified(planned, all.iter().filter_map(Vpc::vpc_id))))
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {

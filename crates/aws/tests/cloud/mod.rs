@@ -56,6 +56,7 @@ impl Moto {
             "kms",
             "logs",
             "rds",
+            "resourcegroupstaggingapi",
             "route53",
             "secretsmanager",
             "sns",

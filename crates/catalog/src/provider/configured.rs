@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, with_member, without_unknown};
+use infra_provider::fleet::{FleetOrProblems, FleetSpec};
+use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, tags_of, with_member, without_unknown};
 use infra_provider::{
-    Applied, ApplyRequest, Configured, Failure, Imported, Object, Operation, PlanRequest, Planned, Private, Problem,
-    ReadRequest,
+    Applied, ApplyRequest, Configured, Failure, Imported, Object, Opened, Operation, PlanRequest, Planned, Private, Problem,
+    ReadRequest, Readiness, Sought,
 };
 use infra_schema::Block;
 use infra_value::{Type, Value};
@@ -14,7 +15,7 @@ use infra_value::{Type, Value};
 use super::object::{applied, half_done, refreshed};
 use super::private::{private, private_of_imported, timeouts};
 use super::unsupported;
-use crate::{Cloud, HalfDone, OpContext, ResourceType, catalog};
+use crate::{Cloud, HalfDone, OpContext, ResourceType, Trace, catalog};
 
 /// The provider with a cloud.
 pub(super) struct ConfiguredAws {
@@ -68,7 +69,7 @@ impl Configured for ConfiguredAws {
     async fn apply(&self, request: ApplyRequest<'_>) -> Applied {
         let ty = match resource_type(request.ty) {
             Ok(ty) => ty,
-            Err(problem) => return failed(request.prior.clone(), request.private.clone(), true, problem),
+            Err(problem) => return failed(request.prior.clone(), request.private.clone(), true, false, problem),
         };
         let legacy = ty.rules.kind() == PluginKind::Sdk;
         let done = match request.operation() {
@@ -78,15 +79,18 @@ impl Configured for ConfiguredAws {
         };
         match done {
             Ok(value) if value.is_null() => {
-                Applied { value, private: Private::default(), problems: Vec::new(), legacy }
+                Applied { value, private: Private::default(), problems: Vec::new(), legacy, uncertain: false }
             }
-            Ok(value) => Applied { private: private(ty, &value), value, problems: Vec::new(), legacy },
+            Ok(value) => {
+                let private = private(ty, &value);
+                Applied { value, private, problems: Vec::new(), legacy, uncertain: false }
+            }
             Err((value, failure)) => {
                 let kept = match request.operation() {
                     Operation::Delete => request.private.clone(),
                     _ => private(ty, &value),
                 };
-                failed(value, kept, legacy, failure.into_problem())
+                failed(value, kept, legacy, failure.is_uncertain(), failure.into_problem())
             }
         }
     }
@@ -109,6 +113,43 @@ impl Configured for ConfiguredAws {
             Some(Err(failure)) => Err(vec![failure.into_problem()]),
             Some(Ok(None)) | None => Ok(Vec::new()),
         }
+    }
+
+    async fn find_created(&self, sought: Sought<'_>) -> Result<Option<Vec<Imported>>, Problem> {
+        let ty = resource_type(sought.ty)?;
+        let planned = Object::new(ty.block().clone(), sought.object);
+        let found = self.cloud.find_created(ty.name, planned, &self.trace(ty, &sought)).await;
+        let imported = |read: Object| {
+            let value = refreshed(ty, &self.cloud.meta().tags, sought.object, &read);
+            Imported { ty: ty.name.into(), private: private(ty, &value), value }
+        };
+        match found {
+            Ok(found) => Ok(found.map(|found| found.into_iter().map(imported).collect())),
+            Err(failure) => Err(failure.into_problem()),
+        }
+    }
+
+    async fn ready(&self, sought: Sought<'_>) -> Result<Readiness, Problem> {
+        let ty = resource_type(sought.ty)?;
+        let object = Object::new(ty.block().clone(), sought.object);
+        match self.cloud.ready(ty.name, &object, &self.trace(ty, &sought)).await {
+            Ok(()) => Ok(Readiness::Ready),
+            Err(failure) if failure.is_uncertain() => Err(failure.into_problem()),
+            Err(failure) => Ok(Readiness::Failed(failure.into_problem())),
+        }
+    }
+
+    async fn open(&self, ty: &str, config: &Value) -> Result<Opened, Vec<Problem>> {
+        let Some(ty) = catalog().ephemerals.get(ty) else {
+            return Err(vec![unsupported(ty)]);
+        };
+        let object = Object::new(ty.block().clone(), config);
+        let opened = self.cloud.open(ty.name, object).await.map_err(|f| vec![f.into_problem()])?;
+        Ok(Opened { value: opened.into_value(), private: Private::default(), renew_after: None })
+    }
+
+    async fn fleet(&self, spec: FleetSpec) -> FleetOrProblems {
+        self.cloud.fleet(spec).await
     }
 
     async fn read_data(&self, ty: &str, config: &Value) -> Result<Value, Vec<Problem>> {
@@ -184,10 +225,25 @@ impl ConfiguredAws {
             timeouts: timeouts(ty, limits),
             tags: if ty.is_taggable() { self.cloud.meta().tags.effective(&tags) } else { Default::default() },
             checkpoint,
+            token: request.token.clone(),
+            held: request.held,
         }
+    }
+
+    fn trace(&self, ty: &ResourceType, sought: &Sought<'_>) -> Trace {
+        let sent = |name: &str| sought.object.get(name).filter(|tags| !tags.is_null());
+        let tags = match (ty.is_taggable(), sent("tags_all")) {
+            (false, _) => Default::default(),
+            (true, Some(all)) => tags_of(all),
+            (true, None) => {
+                let own = sent("tags").cloned().unwrap_or_else(|| Value::null(Type::Dynamic));
+                self.cloud.meta().tags.effective(&own)
+            }
+        };
+        Trace { token: sought.token.clone(), tags, began: sought.began, timeouts: timeouts(ty, sought.object) }
     }
 }
 
-fn failed(value: Value, private: Private, legacy: bool, problem: Problem) -> Applied {
-    Applied { value, private, problems: vec![problem], legacy }
+fn failed(value: Value, private: Private, legacy: bool, uncertain: bool, problem: Problem) -> Applied {
+    Applied { value, private, problems: vec![problem], legacy, uncertain }
 }

@@ -1,5 +1,7 @@
 //! `aws_cloudwatch_log_group`: its rules beyond the schema.
 
+use std::collections::BTreeMap;
+
 use infra_provider::Problem;
 use infra_provider::plan::{Around, Key, TypeRules};
 use infra_value::Value;
@@ -27,6 +29,10 @@ impl TypeRules for Rules {
         check.conflict_with_each_other(&["name", "name_prefix"]);
         check.one_of_numbers("retention_in_days", &RETENTIONS);
         check.one_of("log_group_class", &["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]);
+    }
+
+    fn import(&self, _id: &str) -> Result<BTreeMap<&'static str, Value>, Problem> {
+        Ok(BTreeMap::from([("skip_destroy", Value::bool(false))]))
     }
 
     fn suppress(&self, key: Key<'_>, _old: &str, _new: &str, around: Around<'_>) -> bool {

@@ -112,9 +112,10 @@ fn customized_value(metric: &CustomizedMetricSpecification) -> [(&'static str, O
 fn query_value(query: &TargetTrackingMetricDataQuery) -> [(&'static str, Option<Value>); 5] {
     let stat = query.metric_stat().map(|stat| {
         let metric = stat.metric().map(|metric| {
-            let dimensions = metric.dimensions().iter().map(|d| {
-                [("name", Some(Value::from(d.name()))), ("value", Some(Value::from(d.value())))]
-            });
+            let dimensions = metric
+                .dimensions()
+                .iter()
+                .map(|d| [("name", Some(Value::from(d.name()))), ("value", Some(Value::from(d.value())))]);
             vec![[
                 ("dimensions", dimensions.collect::<Vec<_>>().into_attribute()),
                 ("metric_name", metric.metric_name().map(Value::from)),

@@ -44,7 +44,7 @@ impl Later {
 }
 
 pub(super) async fn create(aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
-    let name = ids::name(object.str("identifier"), object.str("identifier_prefix"));
+    let name = ids::name(object.str("identifier"), object.str("identifier_prefix"), &cx.token);
     let doing = format!("creating RDS DB Instance ({name})");
     let mut later = Later::new(aws, &name);
     let made = match () {

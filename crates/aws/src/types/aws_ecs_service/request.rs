@@ -8,7 +8,8 @@ use aws_sdk_ecs::types::{
     NetworkConfiguration, PlacementConstraint, PlacementConstraintType, PlacementStrategy, PlacementStrategyType,
     PropagateTags, Secret, ServiceConnectClientAlias, ServiceConnectConfiguration, ServiceConnectService,
     ServiceConnectTlsCertificateAuthority, ServiceConnectTlsConfiguration, ServiceManagedEbsVolumeConfiguration,
-    ServiceRegistry, ServiceVolumeConfiguration, Tag, TaskFilesystemType, TimeoutConfiguration, VpcLatticeConfiguration,
+    ServiceRegistry, ServiceVolumeConfiguration, Tag, TaskFilesystemType, TimeoutConfiguration,
+    VpcLatticeConfiguration,
 };
 use infra_provider::{Failure, Object, Part};
 
@@ -34,7 +35,8 @@ pub(super) fn deployment(object: &Object, parts: &[&str]) -> Result<DeploymentCo
         all = all.deployment_circuit_breaker(breaker.build());
     }
     if parts.contains(&"deployment_maximum_percent") || parts.contains(&"deployment_minimum_healthy_percent") {
-        let (most, least) = (object.i32("deployment_maximum_percent"), object.i32("deployment_minimum_healthy_percent"));
+        let (most, least) =
+            (object.i32("deployment_maximum_percent"), object.i32("deployment_minimum_healthy_percent"));
         if object.str("scheduling_strategy") != "DAEMON" {
             all = all.maximum_percent(most).minimum_healthy_percent(least);
         } else if least != 100 {

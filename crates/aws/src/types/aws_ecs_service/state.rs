@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, LaunchType, LoadBalancer, LogConfiguration, PlacementConstraint, PlacementStrategy, PropagateTags,
-    SchedulingStrategy, Secret, Service, ServiceConnectConfiguration, ServiceConnectService, ServiceManagedEbsVolumeConfiguration,
-    ServiceRegistry, ServiceVolumeConfiguration, VpcLatticeConfiguration,
+    SchedulingStrategy, Secret, Service, ServiceConnectConfiguration, ServiceConnectService,
+    ServiceManagedEbsVolumeConfiguration, ServiceRegistry, ServiceVolumeConfiguration, VpcLatticeConfiguration,
 };
 use infra_provider::{IntoAttribute, Object};
 use infra_value::Value;
@@ -163,9 +163,10 @@ fn log_value(log: &LogConfiguration) -> [(&'static str, One); 3] {
 }
 
 fn connect_service(service: &ServiceConnectService) -> [(&'static str, One); 6] {
-    let aliases = service.client_aliases().iter().map(|alias| {
-        [("dns_name", alias.dns_name().map(Value::from)), ("port", Some(Value::from(alias.port())))]
-    });
+    let aliases = service
+        .client_aliases()
+        .iter()
+        .map(|alias| [("dns_name", alias.dns_name().map(Value::from)), ("port", Some(Value::from(alias.port())))]);
     let timeout = service.timeout().map(|timeout| {
         vec![[
             ("idle_timeout_seconds", timeout.idle_timeout_seconds().map(Value::from)),
@@ -173,9 +174,9 @@ fn connect_service(service: &ServiceConnectService) -> [(&'static str, One); 6] 
         ]]
     });
     let tls = service.tls().map(|tls| {
-        let authority = tls.issuer_certificate_authority().map(|authority| {
-            vec![[("aws_pca_authority_arn", authority.aws_pca_authority_arn().map(Value::from))]]
-        });
+        let authority = tls
+            .issuer_certificate_authority()
+            .map(|authority| vec![[("aws_pca_authority_arn", authority.aws_pca_authority_arn().map(Value::from))]]);
         vec![[
             ("issuer_cert_authority", authority.into_attribute()),
             ("kms_key", tls.kms_key().map(Value::from)),

@@ -169,9 +169,9 @@ fn health_check(f: Fields<'_>) -> Result<HealthCheck, BuildError> {
 }
 
 fn linux(f: Fields<'_>) -> Result<LinuxParameters, BuildError> {
-    let capabilities = f.one("capabilities").map(|f| {
-        KernelCapabilities::builder().set_add(f.texts("add")).set_drop(f.texts("drop")).build()
-    });
+    let capabilities = f
+        .one("capabilities")
+        .map(|f| KernelCapabilities::builder().set_add(f.texts("add")).set_drop(f.texts("drop")).build());
     let devices = f.try_many("devices", |f| {
         let permissions = f.texts("permissions");
         Device::builder()
@@ -218,9 +218,10 @@ fn port_mapping(f: Fields<'_>) -> PortMapping {
 }
 
 fn restart_policy(f: Fields<'_>) -> Result<ContainerRestartPolicy, BuildError> {
-    let codes = f.0.get("ignoredExitCodes").and_then(Json::as_array).map(|codes| {
-        codes.iter().filter_map(|n| n.as_i64().and_then(|n| i32::try_from(n).ok())).collect()
-    });
+    let codes =
+        f.0.get("ignoredExitCodes")
+            .and_then(Json::as_array)
+            .map(|codes| codes.iter().filter_map(|n| n.as_i64().and_then(|n| i32::try_from(n).ok())).collect());
     ContainerRestartPolicy::builder()
         .set_enabled(f.truth("enabled"))
         .set_ignored_exit_codes(codes)
@@ -277,9 +278,9 @@ fn container_json(c: &ContainerDefinition) -> Json {
         ),
         (
             "firelensConfiguration",
-            c.firelens_configuration.as_ref().map_or(Json::Null, |f| {
-                object([("options", json!(f.options)), ("type", json!(f.r#type.as_str()))])
-            }),
+            c.firelens_configuration
+                .as_ref()
+                .map_or(Json::Null, |f| object([("options", json!(f.options)), ("type", json!(f.r#type.as_str()))])),
         ),
         ("healthCheck", c.health_check.as_ref().map_or(Json::Null, health_check_json)),
         ("hostname", json!(c.hostname)),
@@ -385,9 +386,7 @@ fn linux_json(l: &LinuxParameters) -> Json {
     object([
         (
             "capabilities",
-            l.capabilities
-                .as_ref()
-                .map_or(Json::Null, |c| object([("add", json!(c.add)), ("drop", json!(c.drop))])),
+            l.capabilities.as_ref().map_or(Json::Null, |c| object([("add", json!(c.add)), ("drop", json!(c.drop))])),
         ),
         (
             "devices",

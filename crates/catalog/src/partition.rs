@@ -2,7 +2,7 @@
 
 /// A group of regions with accounts and domains of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Partition {
+pub struct Partition {
     /// `aws`; `""` for a region that belongs to none.
     pub name: &'static str,
     /// `amazonaws.com`
@@ -32,7 +32,7 @@ const OTHERS: [(&str, Partition); 7] = [
 const AREAS: [&str; 9] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"];
 
 /// The partition of a region, by its name: `eu-west-1` is in `aws`, and so is a region that is yet to come.
-pub(crate) fn of_region(region: &str) -> Partition {
+pub fn of_region(region: &str) -> Partition {
     if let Some((_, found)) = OTHERS.iter().find(|(prefix, _)| region.starts_with(prefix)) {
         return *found;
     }
@@ -47,7 +47,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Names and descriptions of the regions.
-pub(crate) const REGIONS: [(&str, &str); 44] = [
+const REGIONS: [(&str, &str); 44] = [
     ("af-south-1", "Africa (Cape Town)"),
     ("ap-east-1", "Asia Pacific (Hong Kong)"),
     ("ap-east-2", "Asia Pacific (Taipei)"),
@@ -94,6 +94,40 @@ pub(crate) const REGIONS: [(&str, &str); 44] = [
     ("us-west-2", "US West (Oregon)"),
 ];
 
+/// The host of EC2 in a region.
+pub fn endpoint(region: &str) -> String {
+    let domain = match of_region(region).name {
+        // The one partition whose hosts are not in its own domain.
+        "aws-eusc" => "amazonaws.com",
+        _ => of_region(region).dns_suffix,
+    };
+    format!("ec2.{region}.{domain}")
+}
+
+/// The region with a name or an endpoint, `own` without either: its name and description.
+///
+/// # Errors
+/// When there is none, or the two say different regions.
+pub fn find_region(name: &str, host: &str, own: &str) -> Result<(&'static str, &'static str), String> {
+    let by_name = |name: &str| {
+        let found = REGIONS.iter().copied().find(|(n, _)| *n == name);
+        found.ok_or_else(|| format!("finding Region by name ({name}): there is no such region"))
+    };
+    let by_host = || {
+        let found = REGIONS.iter().copied().find(|(n, _)| endpoint(n) == host);
+        found.ok_or_else(|| format!("finding Region by endpoint ({host}): there is no such region"))
+    };
+    match (name, host) {
+        ("", "") => by_name(own),
+        (name, "") => by_name(name),
+        ("", _) => by_host(),
+        (name, _) => match (by_name(name)?, by_host()?) {
+            (a, b) if a == b => Ok(a),
+            _ => Err("multiple Regions matched: `name` and `endpoint` are of different regions".into()),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +146,17 @@ mod tests {
         ] {
             assert_eq!(of_region(region).name, wanted, "{region}");
         }
+    }
+
+    #[test]
+    fn a_region_is_found_by_name_and_by_endpoint() {
+        let ireland = ("eu-west-1", "Europe (Ireland)");
+        assert_eq!(find_region("", "", "eu-west-1"), Ok(ireland));
+        assert_eq!(find_region("eu-west-1", "", "us-east-1"), Ok(ireland));
+        assert_eq!(find_region("", "ec2.eu-west-1.amazonaws.com", "us-east-1"), Ok(ireland));
+        assert_eq!(endpoint("cn-north-1"), "ec2.cn-north-1.amazonaws.com.cn");
+        assert_eq!(endpoint("eusc-de-east-1"), "ec2.eusc-de-east-1.amazonaws.com");
+        assert!(find_region("xx-foo-1", "", "us-east-1").is_err());
+        assert!(find_region("us-east-1", "ec2.eu-west-1.amazonaws.com", "us-east-1").is_err());
     }
 }
