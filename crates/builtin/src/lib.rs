@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use infra_address::ProviderSource;
 use infra_provider::{
-    Applied, ApplyRequest, Configured, Imported, PlanRequest, Planned, Private, Problem, Provider, ReadRequest,
+    Applied, ApplyRequest, Configured, Imported, MovedFrom, PlanRequest, Planned, Private, Problem, Provider, ReadRequest, Sought,
 };
 use infra_schema::Schema;
 use infra_value::{Path, Value};
@@ -75,6 +75,10 @@ impl Provider for Builtin {
     fn validate_data(&self, _ty: &str, _config: &Value) -> Vec<Problem> {
         Vec::new()
     }
+    fn move_state(&self, from: MovedFrom<'_>, to: &str) -> Option<Result<Value, Problem>> {
+        let null = &*from.provider.0 == "registry.terraform.io/hashicorp/null" && from.ty == "null_resource";
+        (null && to == TYPE).then(|| terraform_data::from_null_resource(from.attributes))
+    }
     fn upgrade(&self, ty: &str, version: u64, attributes: &serde_json::Value) -> Result<Value, Problem> {
         if ty != TYPE {
             return Err(unsupported(ty));
@@ -100,7 +104,11 @@ impl Configured for Ready {
     }
     async fn apply(&self, request: ApplyRequest<'_>) -> Applied {
         let value = terraform_data::apply(request.planned, || uuid::Uuid::new_v4().to_string());
-        Applied { value, private: Private::default(), problems: Vec::new(), legacy: false }
+        Applied { value, private: Private::default(), problems: Vec::new(), legacy: false, uncertain: false }
+    }
+    /// What was not written down was not made.
+    async fn find_created(&self, _sought: Sought<'_>) -> Result<Option<Vec<Imported>>, Problem> {
+        Ok(Some(Vec::new()))
     }
     async fn import(&self, ty: &str, id: &str) -> Result<Vec<Imported>, Vec<Problem>> {
         Ok(vec![Imported { ty: ty.into(), value: terraform_data::imported(id), private: Private::default() }])

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use infra_provider::Problem;
 use infra_schema::{Attribute, Block, Schema};
-use infra_value::{Path, Type, Value, value_from_json};
+use infra_value::{Path, Type, Value, value_from_json, value_from_json_implied};
 
 /// The name of the type.
 pub(crate) const TYPE: &str = "terraform_data";
@@ -84,6 +84,18 @@ pub(crate) fn imported(id: &str) -> Value {
     object(Value::string(id), none(), none(), none())
 }
 
+/// The object that a `null_resource` becomes: its triggers are those of the new one.
+pub(crate) fn from_null_resource(attributes: &serde_json::Value) -> Result<Value, Problem> {
+    let read = |name: &str| {
+        value_from_json_implied(attributes.get(name).unwrap_or(&serde_json::Value::Null)).map_err(|error| {
+            let detail = format!("The state's null_resource does not have its form: {error}.");
+            Problem::error("Unreadable object in the state", detail)
+        })
+    };
+    let none = || Value::null(Type::Dynamic);
+    Ok(object(read("id")?, none(), none(), read("triggers")?))
+}
+
 /// The object that the JSON of a state stands for.
 pub(crate) fn from_state(version: u64, attributes: &serde_json::Value) -> Result<Value, Problem> {
     if version > schema().version {
@@ -139,6 +151,14 @@ mod tests {
         let (planned, paths) = plan(&existing("a", "t"), &given("a", "u"));
         assert_eq!(paths, [Path::attribute("triggers_replace")]);
         assert_eq!(planned.get("id"), Some(&Value::unknown_not_null(Type::String)));
+    }
+
+    #[test]
+    fn a_null_resource_becomes_one_with_its_triggers() {
+        let moved = from_null_resource(&serde_json::json!({"id": "1", "triggers": {"a": "x"}})).ok();
+        let triggers = Value::object([("a", Value::string("x"))]);
+        let none = || Value::null(Type::Dynamic);
+        assert_eq!(moved, Some(object(Value::string("1"), none(), none(), triggers)));
     }
 
     #[test]

@@ -12,14 +12,19 @@ pub(crate) struct Cli {
     /// Switch to another folder before doing anything.
     #[arg(long, value_name = "DIR", require_equals = true)]
     pub chdir: Option<PathBuf>,
+    /// On this machine instead of AWS: no account, no credentials.
+    #[arg(long, global = true, env = "INFRA_LOCAL", value_parser = clap::builder::BoolishValueParser::new())]
+    pub local: bool,
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Check the folder's configuration, its modules and what versions they ask for.
+    /// Fetch the modules that the configuration calls, and check what versions it asks for.
     Init(Init),
+    /// Fetch the modules that the configuration calls.
+    Get(Get),
     /// Check whether the configuration is valid.
     Validate(Validate),
     /// Show what an apply would change.
@@ -54,6 +59,29 @@ pub(crate) enum Command {
     /// Manage workspaces.
     #[command(subcommand)]
     Workspace(Workspace),
+    /// Give the traffic of a release back to the colour that had it before.
+    Revert(Revert),
+    /// Show each release: what is live, what stands by, what happened.
+    Releases(Releases),
+    /// End the standby of a release early, or allow a version again that was taken back.
+    #[command(subcommand)]
+    Release(Release),
+    /// See and stop what -local runs on this machine.
+    #[command(subcommand)]
+    Local(Local),
+    /// Keeps what -local runs.
+    #[command(hide = true)]
+    LocalSupervisor {
+        /// The project's .infra/local.
+        folder: PathBuf,
+    },
+    /// The sample image as a process.
+    #[command(hide = true)]
+    LocalTask {
+        /// What it is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Show the version.
     Version(Version),
     /// Print a completion script for a shell.
@@ -134,17 +162,23 @@ pub(crate) struct Planning {
 pub(crate) struct Init {
     #[command(flatten)]
     pub screen: Screen,
-    /// Accepted for compatibility: there are no plug-ins to upgrade.
+    /// Fetch modules again, in the newest versions that fit.
     #[arg(long)]
     pub upgrade: bool,
     /// Accepted for compatibility: only the local backend is supported.
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
         action = clap::ArgAction::Set)]
     pub backend: bool,
-    /// Accepted for compatibility: modules are checked in any case.
+    /// Fetch modules that are not installed.
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
         action = clap::ArgAction::Set)]
     pub get: bool,
+    /// Not supported: copy the module's files here instead.
+    #[arg(long, value_name = "SOURCE")]
+    pub from_module: Option<String>,
+    /// Accepted for compatibility.
+    #[arg(long, value_name = "DIR")]
+    pub test_directory: Option<PathBuf>,
     /// Accepted for compatibility.
     #[arg(long)]
     pub reconfigure: bool,
@@ -154,6 +188,19 @@ pub(crate) struct Init {
     /// Accepted for compatibility: nothing is downloaded.
     #[arg(long, value_name = "DIR")]
     pub plugin_dir: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Get {
+    /// Fetch modules again, in the newest versions that fit.
+    #[arg(long)]
+    pub update: bool,
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
+    /// Accepted for compatibility.
+    #[arg(long, value_name = "DIR")]
+    pub test_directory: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -196,6 +243,9 @@ pub(crate) struct Apply {
     /// Do not ask for approval.
     #[arg(long)]
     pub auto_approve: bool,
+    /// Return once a release has all the traffic; a later apply takes the watch up.
+    #[arg(long)]
+    pub release_detach: bool,
     /// A saved plan.
     pub plan: Option<PathBuf>,
 }
@@ -360,6 +410,13 @@ pub(crate) struct Console {
     /// The state file.
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Lock the state meanwhile.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub lock: bool,
+    /// How long to wait for somebody else's lock: 30s, 5m.
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub lock_timeout: String,
 }
 
 #[derive(Args)]
@@ -415,6 +472,71 @@ pub(crate) enum Workspace {
         /// Its name.
         name: String,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Revert {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Machine-readable lines instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// The release; the only one if not given.
+    pub address: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Releases {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The state file.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Release {
+    /// Stop the old colour now.
+    Finish {
+        /// The release.
+        address: String,
+        #[command(flatten)]
+        variables: Variables,
+        #[command(flatten)]
+        locking: Locking,
+    },
+    /// Allow the version again that was taken back.
+    Retry {
+        /// The release.
+        address: String,
+        #[command(flatten)]
+        locking: Locking,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Local {
+    /// Show what runs: where, how healthy, since when.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what services have written.
+    Logs {
+        /// Only this service.
+        service: Option<String>,
+        /// Go on with what they write from now on.
+        #[arg(long = "follow", short = 'f', alias = "f")]
+        follow: bool,
+    },
+    /// Stop everything; records and data stay.
+    Stop,
+    /// Stop everything, and remove records and data.
+    Destroy,
 }
 
 #[derive(Args)]
@@ -481,6 +603,8 @@ fn takes_value(option: &str) -> bool {
                 | "id"
                 | "plugin-dir"
                 | "lockfile"
+                | "from-module"
+                | "test-directory"
         )
 }
 

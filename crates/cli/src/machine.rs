@@ -19,6 +19,11 @@ pub(crate) fn diagnostics(problems: &Diagnostics, sources: &Sources) {
     problems.iter().for_each(|problem| print(&events::diagnostic(problem, sources)));
 }
 
+/// What happens to a release.
+pub(crate) fn release(address: &str, what: &str) {
+    print(&events::release(address, what));
+}
+
 /// The lines of a plan.
 pub(crate) fn plan(plan: &Plan) {
     plan.drift.iter().for_each(|change| print(&events::resource_drift(change)));
@@ -42,7 +47,7 @@ pub(crate) struct JsonLines;
 impl Ui for JsonLines {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::RefreshStart { .. } | Event::ImportStart { .. } => {}
+            Event::RefreshStart { .. } | Event::ImportStart { .. } | Event::Found { .. } | Event::Awaiting { .. } | Event::EphemeralDeferred { .. } => {}
             Event::Refreshed { address, id } => {
                 print(&events::refresh_start(address, named(id)));
                 print(&events::refresh_complete(address, named(id)));
@@ -50,6 +55,10 @@ impl Ui for JsonLines {
             Event::ReadStart { address } => print(&events::apply_start(address, Action::Read, None)),
             Event::ReadDone { address, id, elapsed } => {
                 print(&events::apply_complete(address, Action::Read, named(id), elapsed));
+            }
+            Event::Ephemeral { address, operation, elapsed: None } => print(&events::ephemeral_start(address, operation)),
+            Event::Ephemeral { address, operation, elapsed: Some(elapsed) } => {
+                print(&events::ephemeral_complete(address, operation, elapsed));
             }
             Event::ApplyStart { address, action, id, .. } => print(&events::apply_start(address, action, named(id))),
             Event::ApplyDone { address, action, id, elapsed, .. } => {

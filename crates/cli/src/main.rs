@@ -2,14 +2,17 @@
 
 mod args;
 mod commands;
+mod environment;
 mod interrupts;
+mod local;
 mod machine;
 mod output;
 mod planfile;
+mod prober;
+mod releasing;
 mod session;
 mod store;
 mod ui;
-mod underway;
 mod variables;
 
 use std::io::IsTerminal;
@@ -17,10 +20,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+/// A plan is many small values that live for as long as it does, which the allocator of the C library is slow with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit statuses beside 0: 1 for an error, 2 for changes (`-detailed-exitcode`), 130 when interrupted.
 pub(crate) struct Exit(pub u8);
 
 fn main() -> ExitCode {
+    environment::without_empty();
     let given = args::normalise(std::env::args_os().skip(1));
     let cli = match args::Cli::try_parse_from(given) {
         Ok(cli) => cli,
@@ -36,6 +44,7 @@ fn main() -> ExitCode {
         return ExitCode::from(1);
     }
     start_logging();
+    local::set(cli.local);
     let Exit(status) = commands::run(cli.command);
     ExitCode::from(status)
 }

@@ -1,24 +1,26 @@
 //! What every command that looks at a configuration begins with.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use infra_aws::Aws;
 use infra_builtin::Builtin;
 use infra_catalog::{AwsProvider, Cloud, Connecting};
-use infra_diag::{Diagnostic, Diagnostics, Sources};
+use infra_diag::{Diagnostic, Diagnostics, SourceRange, Sources};
 use infra_engine::Registry;
-use infra_lang::config::{Backend, Config, LoadOptions, check, name_blocks, read};
+use infra_lang::config::{Backend, Config, LoadOptions, Snapshot, check, name_blocks, read, read_snapshot};
 use infra_lang::eval::{TemplateSurroundings, render_template};
 use infra_lang::functions::{FunctionContext, Phase};
 use infra_lang::syntax::ast::ExprKind;
-use infra_provider::Provider;
+use infra_local::LocalCloud;
+use infra_provider::{Problem, Provider};
 use infra_value::{Members, Value};
-use sha2::{Digest, Sha256};
 
 use crate::commands::valid_workspace as valid;
-use crate::output;
+use crate::{local, output};
 use crate::store::{self, LocalBackend};
 
 /// A loaded configuration with the providers that there are.
@@ -33,11 +35,33 @@ pub(crate) struct Session {
     pub backend_problem: Option<Diagnostic>,
 }
 
+/// Whether providers are connected to without a call of their own.
+static QUICK: AtomicBool = AtomicBool::new(false);
+
+/// From now on providers are connected to without asking who calls: for what has to be done at once.
+pub(crate) fn connect_quickly() {
+    QUICK.store(true, Ordering::Relaxed);
+}
+
+/// A provider block whose credentials are not tried out.
+fn without_questions(config: &Value) -> Value {
+    let members = config.members().into_iter().flatten().map(|(name, value)| match &**name {
+        "skip_credentials_validation" | "skip_requesting_account_id" => (name.clone(), Value::bool(true)),
+        _ => (name.clone(), value.clone()),
+    });
+    Value::object(members)
+}
+
 /// The providers of this build.
 pub(crate) fn registry() -> Registry {
     let connect: for<'a> fn(&'a Value) -> Connecting<'a> = |config| {
         Box::pin(async move {
-            let aws: Aws = infra_aws::connect(config).await?;
+            if local::is_on() {
+                let client = local::client().map_err(|d| vec![Problem::error(d.summary, d.detail)])?;
+                return Ok(Arc::new(LocalCloud::new(client, config)) as Arc<dyn Cloud>);
+            }
+            let quick = QUICK.load(Ordering::Relaxed).then(|| without_questions(config));
+            let aws: Aws = infra_aws::connect(quick.as_ref().unwrap_or(config)).await?;
             Ok(Arc::new(aws) as Arc<dyn Cloud>)
         })
     };
@@ -60,17 +84,29 @@ impl Session {
 
     /// The same without what [`Session::validate`] tells, and without a look at the backend.
     pub fn read(no_color: bool) -> (Session, Diagnostics) {
-        let (config, sources, problems) = read(Path::new("."), &LoadOptions { data_dir: Some(store::data_dir()) });
+        Session::of(read(Path::new("."), &load_options()), no_color)
+    }
+
+    /// The configuration of a saved plan, whatever the folder holds by now.
+    pub fn of_snapshot(snapshot: &Snapshot, no_color: bool) -> (Session, Diagnostics) {
+        let (mut session, mut problems) = Session::of(read_snapshot(Path::new("."), snapshot), no_color);
+        problems.extend(session.backend_problem.take());
+        (session, problems)
+    }
+
+    fn of((config, sources, problems): (Config, Sources, Diagnostics), no_color: bool) -> (Session, Diagnostics) {
         let (backend, backend_problem) = match local_backend(config.root.backend.as_ref()) {
             Ok(backend) => (backend, None),
             Err(problem) => (LocalBackend::default(), Some(problem)),
         };
         let workspace = store::workspace();
         let backend_problem = backend_problem.or_else(|| valid(&workspace).err());
+        let registry = registry();
+        let config = infra_engine::releases::owned(&config, &registry).into_owned();
         let session = Session {
             config,
             sources,
-            registry: registry(),
+            registry,
             colour: output::use_colour(no_color),
             workspace,
             backend,
@@ -109,33 +145,36 @@ impl Session {
             infra_engine::validate(&self.config, &self.registry, functions)
         });
         // What is wrong with a reference is found again where it is evaluated.
-        let told = |problems: &Diagnostics, p: &Diagnostic| {
-            problems.iter().any(|q| q.subject == p.subject && q.summary == p.summary && q.detail == p.detail)
-        };
-        for problem in more {
-            if !told(&problems, &problem) {
-                problems.push(problem);
-            }
-        }
+        let key = |p: &Diagnostic| (p.subject.clone(), p.summary.clone(), p.detail.clone());
+        let mut told: HashSet<_> = problems.iter().map(key).collect();
+        let wrong_keys: Vec<SourceRange> = problems
+            .iter()
+            .filter(|p| p.summary == "Unexpected resource instance key")
+            .filter_map(|p| p.subject.clone())
+            .collect();
+        // What does not belong there leads to nothing, either.
+        let within = |at: &SourceRange| wrong_keys.iter().any(|key| key.file == at.file && key.end == at.end);
+        let follows = |p: &Diagnostic| p.summary == "Invalid index" && p.subject.as_ref().is_some_and(within);
+        problems.extend(more.into_iter().filter(|problem| told.insert(key(problem)) && !follows(problem)));
         problems
     }
 
-    /// A digest of every file of the configuration: what a saved plan has to be applied with.
-    pub fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        for (name, text) in self.sources.iter() {
-            for part in [name.as_bytes(), text.as_bytes()] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    /// The configuration as it was read.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(Path::new("."), &load_options(), &self.sources)
     }
+}
+
+fn load_options() -> LoadOptions {
+    LoadOptions { data_dir: Some(store::data_dir()) }
 }
 
 /// The settings of the backend, if it is one that there is.
 fn local_backend(backend: Option<&Backend>) -> Result<LocalBackend, Diagnostic> {
     let Some(block) = backend else { return Ok(LocalBackend::default()) };
+    if local::is_on() {
+        return Ok(LocalBackend::default());
+    }
     if &*block.ty != "local" {
         return Err(Diagnostic::error(
             format!("Unsupported backend {:?}", block.ty),

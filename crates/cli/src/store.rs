@@ -8,6 +8,7 @@ use infra_engine::StateStore;
 use infra_state::{LocalState, LockOptions, State, StateError, StoreError};
 
 use crate::args::Locking;
+use crate::local;
 
 /// The name of the selected workspace.
 pub(crate) fn workspace() -> String {
@@ -29,6 +30,7 @@ pub(crate) fn data_dir() -> PathBuf {
 /// Where a workspace's state is kept, with a `backend "local"` block's settings.
 pub(crate) fn state_path(workspace: &str, backend: &LocalBackend) -> PathBuf {
     match workspace {
+        _ if local::is_on() => local::state_path(workspace),
         "default" => backend.path.clone().unwrap_or_else(|| "terraform.tfstate".into()),
         other => backend.workspace_dir().join(other).join("terraform.tfstate"),
     }
@@ -43,7 +45,11 @@ pub(crate) struct LocalBackend {
 
 impl LocalBackend {
     pub fn workspace_dir(&self) -> PathBuf {
-        self.workspace_dir.clone().unwrap_or_else(|| "terraform.tfstate.d".into())
+        match &self.workspace_dir {
+            _ if local::is_on() => local::workspace_dir(),
+            Some(given) => given.clone(),
+            None => "terraform.tfstate.d".into(),
+        }
     }
 }
 
@@ -56,6 +62,9 @@ pub(crate) struct Store {
 
 /// Opens the state at a path, and locks it for an operation.
 pub(crate) fn open(path: &Path, locking: &Locking, operation: &str) -> Result<Store, Diagnostic> {
+    if local::is_on() {
+        local::prepare()?;
+    }
     let mut local = LocalState::new(path);
     match &locking.backup {
         Some(backup) if backup.as_os_str() == "-" => local.set_backup(None),

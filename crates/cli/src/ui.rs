@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use infra_engine::plan::Action;
-use infra_engine::ui::{Event, Ui};
+use infra_engine::ui::{EphemeralOperation, Event, Ui};
 
 use crate::output;
 
@@ -15,6 +15,22 @@ use crate::output;
 pub(crate) struct Lines {
     live: Option<ProgressBar>,
     running: RefCell<BTreeMap<String, (&'static str, Instant)>>,
+    refresh: RefCell<Refresh>,
+}
+
+/// The reading of all objects, which is one line.
+#[derive(Default)]
+struct Refresh {
+    objects: usize,
+    began: Option<Instant>,
+    /// How long it took, and how many calls.
+    took: Option<(Duration, usize)>,
+}
+
+/// `Refreshed 38 resources in 0.3 s (24 calls).`
+fn refreshed(objects: usize, took: Duration, calls: usize) -> String {
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    format!("Refreshed {} in {:.1} s ({}).", counted(objects, "resource"), took.as_secs_f64(), counted(calls, "call"))
 }
 
 impl Lines {
@@ -28,7 +44,7 @@ impl Lines {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Lines { live, running: RefCell::default() }
+        Lines { live, running: RefCell::default(), refresh: RefCell::default() }
     }
 
     /// What is under way.
@@ -62,8 +78,12 @@ impl Lines {
         bar.set_message(count + &items.join(", "));
     }
 
-    /// Takes the live line away.
+    /// Takes the live line away, and says what a refresh took. One for which nobody was asked is not worth a line.
     pub fn finish(&self) {
+        let refresh = self.refresh.take();
+        if let Some((took, calls)) = refresh.took.filter(|(_, calls)| *calls > 0) {
+            self.print(&refreshed(refresh.objects, took, calls));
+        }
         if let Some(bar) = &self.live {
             bar.finish_and_clear();
         }
@@ -99,6 +119,14 @@ fn named(address: &infra_address::ResourceInstance, deposed: Option<&str>) -> St
     }
 }
 
+fn ephemeral_verb(operation: EphemeralOperation) -> &'static str {
+    match operation {
+        EphemeralOperation::Open => "Opening",
+        EphemeralOperation::Renew => "Renewing",
+        EphemeralOperation::Close => "Closing",
+    }
+}
+
 fn with_id(id: &str) -> String {
     if id.is_empty() { String::new() } else { format!(" [id={id}]") }
 }
@@ -106,12 +134,38 @@ fn with_id(id: &str) -> String {
 impl Ui for Lines {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::RefreshStart { .. } | Event::Refreshed { .. } => {}
+            Event::RefreshStart { objects } => {
+                let mut refresh = self.refresh.borrow_mut();
+                refresh.objects += objects;
+                refresh.began.get_or_insert_with(Instant::now);
+            }
+            Event::Refreshed { .. } => {
+                let mut refresh = self.refresh.borrow_mut();
+                refresh.took = refresh.began.map(|began| (began.elapsed(), infra_aws::calls()));
+            }
             Event::ImportStart { address, id } => self.print(&format!("{address}: Preparing import... [id={id}]")),
+            Event::Found { address, id } => {
+                self.print(&format!("Found {address} ({id}) that an interrupted run had created."));
+            }
+            Event::Awaiting { address, id } => {
+                self.print(&format!(
+                    "{address}: Waiting until it is ready: an interrupted run had begun to create it [id={id}]"
+                ));
+            }
             Event::ReadStart { address } => self.started(address.to_string(), "reading"),
             Event::ReadDone { address, id, elapsed } => {
                 self.ended(&address.to_string());
                 self.print(&format!("{address}: Read complete after {}{}", go_duration(elapsed), with_id(id)));
+            }
+            Event::Ephemeral { address, operation, elapsed: None } => {
+                self.print(&format!("{address}: {}...", ephemeral_verb(operation)));
+            }
+            Event::Ephemeral { address, operation, elapsed: Some(elapsed) } => {
+                let verb = ephemeral_verb(operation);
+                self.print(&format!("{address}: {verb} complete after {}", go_duration(elapsed)));
+            }
+            Event::EphemeralDeferred { address } => {
+                self.print(&format!("{address}: Configuration unknown, deferring..."));
             }
             Event::ApplyStart { address, deposed, action, id } => {
                 let what = named(address, deposed);
@@ -142,5 +196,16 @@ impl Ui for Lines {
                 self.print(&format!("{address} ({provisioner}): {line}"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_is_one_line() {
+        assert_eq!(refreshed(38, Duration::from_millis(312), 24), "Refreshed 38 resources in 0.3 s (24 calls).");
+        assert_eq!(refreshed(1, Duration::from_millis(1000), 1), "Refreshed 1 resource in 1.0 s (1 call).");
     }
 }

@@ -9,6 +9,7 @@ use infra_diag::{Diagnostic, Diagnostics, SourceRange, Sources};
 use infra_engine::plan::GivenVariable;
 use infra_lang::config::{Module, Variable, parse_variable_arg, variables_file};
 use infra_value::Value;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::args::Variables;
 use crate::output;
@@ -227,8 +228,10 @@ fn prompt(variable: &Variable, problems: &mut Diagnostics) -> Option<Given> {
     }
     output::raw("\n  Enter a value: ");
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).ok().filter(|n| *n > 0)?;
-    output::line("");
+    let read =
+        if variable.sensitive { read_hidden(&mut answer) } else { std::io::stdin().lock().read_line(&mut answer) };
+    read.ok().filter(|n| *n > 0)?;
+    output::line(if variable.sensitive { "\n" } else { "" });
     match parse_variable_arg(answer.trim_end_matches(['\r', '\n']), variable) {
         Ok(value) => Some(Given { value, range: None, from: "what was entered".into() }),
         Err(more) => {
@@ -236,4 +239,16 @@ fn prompt(variable: &Variable, problems: &mut Diagnostics) -> Option<Given> {
             None
         }
     }
+}
+
+/// Reads a line that is not shown while it is typed.
+fn read_hidden(answer: &mut String) -> std::io::Result<usize> {
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Drain, &hidden)?;
+    let read = stdin.lock().read_line(answer);
+    tcsetattr(&stdin, OptionalActions::Drain, &before)?;
+    read
 }

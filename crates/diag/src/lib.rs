@@ -25,7 +25,7 @@ pub enum Severity {
 /// Something to tell the user: what happened, to what, where, and what to do.
 ///
 /// Neither summary nor detail ever holds a sensitive value.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,

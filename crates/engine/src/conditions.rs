@@ -125,7 +125,7 @@ impl Rules<'_> {
             let (status, message) = match evaluate_rule(rule, scope) {
                 Outcome::Pass => (CheckStatus::Pass, None),
                 Outcome::Unknown => {
-                    if self.kind == CheckKind::Check {
+                    if self.kind == CheckKind::Check && !world.applying {
                         let detail = "The condition depends on what is not known yet: the apply will tell.";
                         let problem = Diagnostic::warning("Check block assertion known after apply", detail);
                         world.report([problem.at(rule.condition.range.clone())]);

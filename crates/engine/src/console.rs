@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use infra_address::{InstanceKey, ModuleInstance, Resource};
+use infra_diag::Diagnostics;
 use infra_lang::config::Config;
 use infra_lang::eval::Scope;
 use infra_lang::functions::FunctionContext;
@@ -13,6 +14,7 @@ use infra_value::{Type, Value};
 use crate::codec;
 use crate::expand::{Repetition, Shape};
 use crate::graph::Graph;
+use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::world::World;
 
@@ -32,8 +34,9 @@ pub struct ConsoleInputs<'a> {
     pub state: &'a State,
 }
 
-/// Calls `ask` with the names of the root module.
-pub async fn console<T>(inputs: ConsoleInputs<'_>, ask: impl FnOnce(&dyn Scope) -> T) -> T {
+/// Calls `ask` with the names of the root module, and with what gives the problems of values that were needed for an
+/// answer, which its own errors leave out.
+pub async fn console<T>(inputs: ConsoleInputs<'_>, ask: impl FnOnce(&dyn Scope, &dyn Fn() -> Diagnostics) -> T) -> T {
     let ConsoleInputs { config, registry, functions, workspace, mut variables, state } = inputs;
     for (name, variable) in &config.root.variables {
         let unknown = || Value::unknown(variable.ty.without_optional());
@@ -54,7 +57,7 @@ pub async fn console<T>(inputs: ConsoleInputs<'_>, ask: impl FnOnce(&dyn Scope) 
             }
         }
     }
-    ask(&world.scope(&ModuleInstance::root(), None))
+    ask(&world.scope(&ModuleInstance::root(), None), &|| world.take_failures())
 }
 
 fn put_resource(
@@ -93,7 +96,7 @@ fn put_resource(
 pub fn resource_dependencies(
     config: &Config,
     registry: &Registry,
-) -> Result<BTreeMap<String, Vec<String>>, infra_diag::Diagnostics> {
+) -> Result<BTreeMap<String, Vec<String>>, Diagnostics> {
     let (graph, problems) = Graph::build(config, registry, &Default::default());
     if problems.has_errors() {
         return Err(problems);
@@ -105,4 +108,21 @@ pub fn resource_dependencies(
         edges.insert(address, needs.collect());
     }
     Ok(edges)
+}
+
+/// Which of a plan's operations wait for which, by what they do to what.
+///
+/// # Errors
+/// When the configuration has cycles.
+pub fn plan_dependencies(
+    config: &Config,
+    registry: &Registry,
+    plan: &Plan,
+) -> Result<BTreeMap<String, Vec<String>>, infra_diag::Diagnostics> {
+    let providers = plan.changes.iter().map(|change| change.provider.clone()).collect();
+    let (graph, problems) = Graph::build(config, registry, &providers);
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    Ok(crate::applying::operations(plan, &graph))
 }

@@ -82,6 +82,9 @@ fn unknown_for_each(expr: &Expr, ty: &Type) -> Diagnostics {
     Diagnostic::error("Invalid for_each argument", detail).at(expr.range.clone()).into()
 }
 
+/// More of them than this would take more memory than most machines have. It is likely a number of another kind.
+const MOST_INSTANCES: i64 = 250_000;
+
 /// `None` if it is not known yet.
 fn expand_count(expr: &Expr, scope: &dyn Scope) -> Result<Option<i64>, Diagnostics> {
     let fail = |detail: &str| {
@@ -100,10 +103,16 @@ fn expand_count(expr: &Expr, scope: &dyn Scope) -> Result<Option<i64>, Diagnosti
     let number = convert(&value, &Type::Number);
     match number.as_ref().map(|n| (n.is_known(), n.as_i64())) {
         Ok((false, _)) => Ok(None),
+        Ok((true, Some(n))) if n > MOST_INSTANCES => fail(&format!(
+            "The \"count\" value is {n}, and no more than {MOST_INSTANCES} instances of one block can be handled."
+        )),
         Ok((true, Some(n))) if n >= 0 => Ok(Some(n)),
         Ok((true, Some(_))) => fail("The \"count\" value is below zero. It has to be a whole number, not below zero."),
         Ok((true, None)) => fail("The \"count\" value is not a whole number, and it has to be one, not below zero."),
-        Err(error) => fail(&format!("The \"count\" value is unsuitable: {error}.")),
+        Err(error) => {
+            let detail = format!("The \"count\" value is unsuitable: {error}.");
+            Err(Diagnostic::error("Incorrect value type", detail).at(expr.range.clone()).into())
+        }
     }
 }
 

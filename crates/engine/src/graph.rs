@@ -11,6 +11,7 @@ use infra_lang::eval::{Reference, Subject, body_references, references};
 use infra_lang::syntax::ast::{Expr, Traversal};
 use infra_schema::Block as Schema;
 
+use crate::imports;
 use crate::registry::Registry;
 
 /// Something that is done once it is known what it depends on.
@@ -328,6 +329,7 @@ impl<'a> Builder<'a> {
             }
         }
         self.all(path, &found, needs);
+        self.imports(path, resource, needs);
         for reference in &found {
             if let Subject::Resource { resource: r, .. } = &reference.subject
                 && r.mode == ResourceMode::Managed
@@ -351,6 +353,25 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What the `import` blocks of a resource refer to, in the root module.
+    fn imports(&mut self, path: &ModulePath, resource: &Resource, needs: &mut BTreeSet<usize>) {
+        let config = self.config;
+        for import in imports::of_resource(config, path, resource) {
+            for expr in [&import.id].into_iter().chain(&import.for_each) {
+                let (found, _) = references(expr);
+                let own = |r: &&Reference<'_>| {
+                    path.is_root() && matches!(&r.subject, Subject::Resource { resource: r, .. } if r == resource)
+                };
+                if let Some(own) = found.iter().find(own) {
+                    let detail = format!("{resource} is to be imported by an id that is taken from itself.");
+                    self.problems.push(Diagnostic::error("Invalid import id argument", detail).at(own.range.clone()));
+                    return;
+                }
+                self.all(&ModulePath::root(), &found, needs);
+            }
+        }
+    }
+
     fn conditions(&mut self, path: &ModulePath, own: &Resource, rules: &[CheckRule], needs: &mut BTreeSet<usize>) {
         for rule in rules {
             for expr in [&rule.condition, &rule.error_message] {
@@ -366,11 +387,8 @@ impl<'a> Builder<'a> {
 
     /// The references in a block's arguments, meta arguments and provisioners.
     fn block_references(&mut self, block: &Block, provider: &ProviderConfig) -> Vec<Reference<'static>> {
-        let data = block.address.mode == ResourceMode::Data;
-        let ty = &block.address.ty;
-        let known = self.registry.get(&provider.source);
         let empty = Schema::default();
-        let schema = known.and_then(|p| if data { p.data_schema(ty) } else { p.resource_schema(ty) });
+        let schema = self.registry.schema(&provider.source, block.address.mode, &block.address.ty);
         let schema = schema.map_or(&empty, |s| &s.block);
         let (mut found, _) = body_references(&block.body, schema, &[]);
         for provisioner in &block.provisioners {

@@ -1,8 +1,8 @@
 //! `import` blocks, and the import of one object.
 
-use infra_address::{InstanceKey, ModuleInstance, ResourceInstance};
+use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceInstance};
 use infra_diag::{Diagnostic, Diagnostics};
-use infra_lang::config::Import;
+use infra_lang::config::{Config, Import};
 use infra_lang::eval::{Reference, Scope, evaluate};
 use infra_lang::syntax::ast::{Expr, ExprKind, Traversal, TraversalStep};
 use infra_provider::{Configured, Imported, Problem};
@@ -11,51 +11,108 @@ use infra_value::{Marks, Type, convert};
 use crate::expand::expand;
 use crate::world::World;
 
-/// Every object that an `import` block asks for, with its id.
-pub(crate) fn wanted(world: &World<'_>) -> Vec<(ResourceInstance, String)> {
+/// The instances that an `import` block names, each with its id, or without where that cannot be told; and what is wrong.
+pub(crate) fn wanted(world: &World<'_>, import: &Import) -> (Vec<(ResourceInstance, Option<String>)>, Diagnostics) {
     let root = ModuleInstance::root();
+    let mut problems = Diagnostics::new();
     let mut found = Vec::new();
-    for import in &world.config.root.imports {
-        let scope = world.scope(&root, None);
-        let expanded = expand(None, import.for_each.as_ref(), &scope);
-        let Some((_, repetitions)) = world.told(expanded) else { continue };
-        for repetition in repetitions.into_values() {
-            let scope = world.scope(&root, Some(repetition));
-            let known = target(&import.to, &scope).and_then(|to| has_block(world, import, to));
-            match known.and_then(|to| Ok((to, id(import, &scope)?))) {
-                Ok(one) => found.push(one),
-                Err(problems) if problems.is_empty() => world.report([unknown_id(import)]),
-                Err(problems) => world.report(problems),
-            }
+    let repetitions = match expand(None, import.for_each.as_ref(), &world.scope(&root, None)) {
+        Ok((_, repetitions)) => repetitions,
+        Err(more) => return (found, more),
+    };
+    for repetition in repetitions.into_values() {
+        let scope = world.scope(&root, Some(repetition));
+        match target(&import.to, &scope) {
+            Ok(to) => match id(import, &scope) {
+                Ok(id) => found.push((to, Some(id))),
+                Err(more) => {
+                    problems.extend(more);
+                    found.push((to, None));
+                }
+            },
+            Err(more) => problems.extend(more),
         }
     }
-    found
+    (found, problems)
 }
 
-/// The address, if a block for it is in the configuration.
-fn has_block(world: &World<'_>, import: &Import, to: ResourceInstance) -> Result<ResourceInstance, Diagnostics> {
-    let module = world.config.module(&to.module.path());
-    match module.is_some_and(|m| m.resource(&to.resource).is_some()) {
-        true => Ok(to),
-        false => Err(Diagnostic::error(
-            "Configuration for import target does not exist",
-            format!(
-                "{to} is to be imported, and there is no block for it. Write one: resource \"{}\" \"{}\" {{}}",
-                to.resource.ty, to.resource.name
+/// The error about an instance that there is not.
+pub(crate) fn no_instance(import: &Import, to: &ResourceInstance) -> Diagnostic {
+    let detail = format!(
+        "{to} is to be imported, and the block of {} has no such instance. Correct \"to\", or the block's count or \
+         for_each.",
+        to.config_address()
+    );
+    Diagnostic::error("Configuration for import target does not exist", detail).at(import.to.range.clone())
+}
+
+/// The `import` blocks for instances of a resource.
+pub(crate) fn of_resource<'c>(
+    config: &'c Config,
+    module: &ModulePath,
+    resource: &Resource,
+) -> impl Iterator<Item = &'c Import> {
+    let names = move |import: &&Import| import.to_resource.as_ref().is_some_and(|(m, r)| m == module && r == resource);
+    config.root.imports.iter().filter(names)
+}
+
+/// `import` blocks for which there is no block to import into.
+pub(crate) fn without_block(config: &Config) -> Vec<(&Import, &ModulePath, &Resource)> {
+    let imports = config.root.imports.iter();
+    imports
+        .filter_map(|import| {
+            let (module, resource) = import.to_resource.as_ref()?;
+            let there = config.module(module).is_some_and(|m| m.resource(resource).is_some());
+            (!there).then_some((import, module, resource))
+        })
+        .collect()
+}
+
+/// The errors about them.
+pub(crate) fn missing_blocks(config: &Config, generating: bool) -> Vec<Diagnostic> {
+    let about = |(import, module, resource): (&Import, &ModulePath, &Resource)| {
+        let (summary, detail) = match (import.for_each.is_some() || is_keyed(import), module.is_root(), generating) {
+            (true, ..) => (
+                "Invalid import 'to' expression",
+                format!("The address names an instance by its key, and there is no block for {resource}. Write one."),
             ),
-        )
-        .at(import.to.range.clone())
-        .into()),
-    }
+            (_, true, true) => return None,
+            (_, false, true) => (
+                "Cannot generate configuration for resource inside sub-module",
+                format!(
+                    "{module}.{resource} has no block, and configuration is generated only for resources of the root \
+                     module. Write the block in the module."
+                ),
+            ),
+            (_, is_root, false) => {
+                let prefix = if is_root { String::new() } else { format!("{module}.") };
+                let generated = match is_root {
+                    true => ", or have it generated: infra plan -generate-config-out=generated.tf",
+                    false => "",
+                };
+                (
+                    "Configuration for import target does not exist",
+                    format!(
+                        "{prefix}{resource} is to be imported, and there is no block for it. Write one: resource \"{}\" \
+                         \"{}\" {{}}{generated}",
+                        resource.ty, resource.name
+                    ),
+                )
+            }
+        };
+        Some(Diagnostic::error(summary, detail).at(import.to.range.clone()))
+    };
+    without_block(config).into_iter().filter_map(about).collect()
 }
 
-fn unknown_id(import: &Import) -> Diagnostic {
-    Diagnostic::error(
-        "Invalid import id argument",
-        "The import block's id depends on something that is not known before resources and data sources are read. Use a \
-         text, a variable or a local value.",
-    )
-    .at(import.id.range.clone())
+/// Whether `to` names one instance of several.
+fn is_keyed(import: &Import) -> bool {
+    match &import.to.kind {
+        ExprKind::Traversal(t) => matches!(t.steps.last(), Some(TraversalStep::Index(..))),
+        ExprKind::RelativeTraversal { steps, .. } => matches!(steps.last(), Some(TraversalStep::Index(..))),
+        ExprKind::Index { .. } => true,
+        _ => false,
+    }
 }
 
 fn id(import: &Import, scope: &dyn Scope) -> Result<String, Diagnostics> {

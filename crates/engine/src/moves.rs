@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use infra_address::{InstanceKey, ModuleInstance, ModulePath, ResourceInstance, ResourceMode, Target};
+use infra_address::{InstanceKey, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance, ResourceMode, Target};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_lang::config::{Config, Moved as Block};
-use infra_state::State;
+use infra_provider::{MovedFrom, Private};
+use infra_state::{Instance, InstanceSlot, State};
+
+use crate::registry::Registry;
 
 /// A state with its objects at their new addresses.
 pub(crate) struct Moved {
@@ -45,7 +48,7 @@ struct Statement {
 }
 
 /// Makes every move that the configuration asks for.
-pub(crate) fn apply(config: &Config, state: &State) -> Moved {
+pub(crate) fn apply(config: &Config, registry: &Registry, state: &State) -> Moved {
     let statements: Vec<Statement> = config
         .modules()
         .into_iter()
@@ -95,9 +98,46 @@ pub(crate) fn apply(config: &Config, state: &State) -> Moved {
         }
     }
     for (to, provider, slot) in taken {
-        *moved.state.slot_mut(&to, &provider) = slot;
+        let from = moved.previous.get(&to).map(|from| from.resource.ty.clone()).unwrap_or_default();
+        match retyped(config, registry, &from, &to, provider, slot) {
+            Ok((provider, slot)) => *moved.state.slot_mut(&to, &provider) = slot,
+            Err(problem) => moved.problems.push(problem),
+        }
     }
     moved
+}
+
+/// The objects of an instance as those of the type that it has moved to.
+fn retyped(
+    config: &Config,
+    registry: &Registry,
+    from: &str,
+    to: &ResourceInstance,
+    provider: ProviderConfig,
+    slot: InstanceSlot,
+) -> Result<(ProviderConfig, InstanceSlot), Diagnostic> {
+    let ty = &*to.resource.ty;
+    let path = to.module.path();
+    let block = config.module(&path).and_then(|m| m.resource(&to.resource));
+    let (Some(block), true) = (block, from != ty) else { return Ok((provider, slot)) };
+    let wanted = crate::graph::provider_of(config, &path, block);
+    let known = registry.get(&wanted.source).zip(registry.schema(&wanted.source, ResourceMode::Managed, ty));
+    let Some((known, schema)) = known else { return Ok((provider, slot)) };
+    let change = |object: Instance| {
+        let attributes = serde_json::Value::Object(object.attributes.clone());
+        let old =
+            MovedFrom { provider: &provider.source, ty: from, version: object.schema_version, attributes: &attributes };
+        let value = known.move_state(old, ty).ok_or_else(|| {
+            let detail = format!("An object of the type {from:?} cannot become one of the type {ty:?}.");
+            Diagnostic::error("Move Resource State Not Supported", detail).at(block.decl_range.clone()).about(to)
+        })?;
+        let value = value.map_err(|problem| problem.into_diagnostic().at(block.decl_range.clone()).about(to))?;
+        let fresh = crate::codec::encode(schema, &value, &Private::default(), object.dependencies.clone());
+        Ok::<_, Diagnostic>(Instance { tainted: object.tainted, ..fresh })
+    };
+    let current = slot.current.map(change).transpose()?;
+    let deposed = slot.deposed.into_iter().map(|(key, object)| Ok((key, change(object)?)));
+    Ok((wanted, InstanceSlot { current, deposed: deposed.collect::<Result<_, Diagnostic>>()? }))
 }
 
 /// Moves of what has not moved: to the same address, or from one that is still declared.

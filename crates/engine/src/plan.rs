@@ -8,6 +8,8 @@ use infra_provider::Private;
 use infra_state::State;
 use infra_value::{Path, Value};
 
+use crate::releases::ReleaseChange;
+
 /// What kind of plan is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum PlanMode {
@@ -266,6 +268,8 @@ pub struct Plan {
     /// The state after refresh and moves, with newly evaluated outputs where they are known. Serial and lineage are
     /// those of the state that was read.
     pub prior_state: State,
+    /// What each release would do.
+    pub releases: Vec<ReleaseChange>,
     /// Results of conditions.
     pub checks: Vec<CheckResult>,
     /// Attributes that contributed to a change: address of the instance as text, and path.

@@ -33,7 +33,7 @@ impl Registry {
         match mode {
             ResourceMode::Managed => provider.resource_schema(ty),
             ResourceMode::Data => provider.data_schema(ty),
-            ResourceMode::Ephemeral => None,
+            ResourceMode::Ephemeral => provider.ephemeral_schema(ty),
         }
     }
 }

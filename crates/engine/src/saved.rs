@@ -6,26 +6,28 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use infra_address::{ProviderConfig, parse_resource_instance, parse_target};
+use infra_lang::config::{Manifest, Snapshot};
 use infra_provider::Private;
 use infra_state::{State, path_from_json, path_to_json};
 use infra_value::{Kind, Marks, Number, Path, Value, type_from_json, type_to_json};
 use serde_json::{Map, Value as Json, json};
 
+use crate::releases;
 use crate::plan::{
     Action, CheckKind, CheckObject, CheckResult, CheckStatus, GivenVariable, OutputChange, Plan, PlanMode, Reason,
     ResourceChange,
 };
 
 /// The version of the file's format.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// A saved plan.
 #[derive(Clone, Debug)]
 pub struct SavedPlan {
     /// The plan.
     pub plan: Plan,
-    /// Digest of the configuration's files.
-    pub config_digest: String,
+    /// The configuration that it was made from.
+    pub configuration: Snapshot,
     /// Root variables, converted.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// The workspace that it is for.
@@ -34,6 +36,11 @@ pub struct SavedPlan {
     pub serial: u64,
     /// Lineage of that state; empty if there was none.
     pub lineage: String,
+    /// Creations of interrupted runs that the prior state tells the end of: nothing more is to be found out about them once
+    /// it is written.
+    pub settled: Vec<String>,
+    /// Those that could not be found out about: the plan was made all the same.
+    pub unsettled: Vec<String>,
 }
 
 /// Why a file is no saved plan that can be used.
@@ -65,10 +72,13 @@ impl SavedPlan {
         let relevant = |(resource, path): &(String, Path)| json!([resource, path_to_json(path)]);
         let json = json!({
             "infra_plan": FORMAT,
-            "config_digest": self.config_digest,
+            "configuration": self.configuration.files,
+            "modules": self.configuration.installed.to_json(),
             "workspace": self.workspace,
             "serial": self.serial,
             "lineage": self.lineage,
+            "settled": self.settled,
+            "unsettled": self.unsettled,
             "variables": variables,
             "given": given,
             "mode": mode_name(plan.mode),
@@ -76,6 +86,7 @@ impl SavedPlan {
             "drift": changes(&plan.drift),
             "outputs": outputs,
             "prior_state": plan.prior_state.to_json(),
+            "releases": plan.releases.iter().map(releases::saved::to_json).collect::<Vec<_>>(),
             "checks": plan.checks.iter().map(check_json).collect::<Vec<_>>(),
             "relevant": plan.relevant_attributes.iter().map(relevant).collect::<Vec<_>>(),
             "targets": plan.targets.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -119,6 +130,11 @@ fn read(json: &Json) -> Option<SavedPlan> {
     for (name, o) in json["outputs"].as_object()? {
         outputs.insert(name.as_str().into(), read_output(o)?);
     }
+    let tokens = |key: &str| -> Vec<String> {
+        list(key).into_iter().flatten().filter_map(|t| t.as_str().map(str::to_string)).collect()
+    };
+    let file = |(name, text): (&String, &Json)| Some((name.clone(), text.as_str()?.to_string()));
+    let files = json["configuration"].as_object()?.iter().map(file);
     let relevant = |r: &Json| Some((r[0].as_str()?.to_string(), path_from_json(&r[1])?));
     let plan = Plan {
         mode: [PlanMode::Normal, PlanMode::Destroy, PlanMode::RefreshOnly]
@@ -129,6 +145,7 @@ fn read(json: &Json) -> Option<SavedPlan> {
         drift: list("drift")?.iter().map(read_change).collect::<Option<_>>()?,
         outputs,
         prior_state,
+        releases: list("releases")?.iter().map(releases::saved::from_json).collect::<Option<_>>()?,
         checks: list("checks")?.iter().map(read_check).collect::<Option<_>>()?,
         relevant_attributes: list("relevant")?.iter().map(relevant).collect::<Option<_>>()?,
         targets: list("targets")?.iter().map(|t| parse_target(t.as_str()?).ok()).collect::<Option<_>>()?,
@@ -139,11 +156,13 @@ fn read(json: &Json) -> Option<SavedPlan> {
     };
     Some(SavedPlan {
         plan,
-        config_digest: text("config_digest")?,
+        configuration: Snapshot { files: files.collect::<Option<_>>()?, installed: Manifest::parse(&text("modules")?)? },
         variables,
         workspace: text("workspace")?,
         serial: json["serial"].as_u64()?,
         lineage: text("lineage")?,
+        settled: tokens("settled"),
+        unsettled: tokens("unsettled"),
     })
 }
 
@@ -382,6 +401,6 @@ mod tests {
         assert_eq!(SavedPlan::parse("PK\u{3}\u{4}").err(), Some(SavedPlanError::NotAPlan));
         assert_eq!(SavedPlan::parse("{\"version\": 4}").err(), Some(SavedPlanError::NotAPlan));
         assert_eq!(SavedPlan::parse("{\"infra_plan\": 99}").err(), Some(SavedPlanError::OtherVersion(99)));
-        assert!(matches!(SavedPlan::parse("{\"infra_plan\": 1}"), Err(SavedPlanError::Damaged(_))));
+        assert!(matches!(SavedPlan::parse("{\"infra_plan\": 2}"), Err(SavedPlanError::Damaged(_))));
     }
 }

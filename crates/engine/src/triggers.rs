@@ -1,6 +1,6 @@
 //! `replace_triggered_by`: what it names, and whether that changes.
 
-use infra_address::{InstanceKey, ModuleInstance, Resource, ResourceInstance};
+use infra_address::{InstanceKey, ModuleInstance, Resource, ResourceInstance, ResourceMode};
 use infra_lang::eval::{Reference, Scope, Subject, evaluate};
 use infra_lang::syntax::ast::{Expr, ExprKind, TraversalStep};
 use infra_value::Value;
@@ -48,6 +48,11 @@ impl Trigger {
         address.module == *module
             && address.resource == self.resource
             && self.key.as_ref().is_none_or(|key| *key == address.key)
+    }
+
+    /// Whether this is of a kind of which no changes are planned, unless it is put off.
+    pub fn is_never_planned(&self) -> bool {
+        self.resource.mode != ResourceMode::Managed
     }
 
     /// Whether the change of a named instance is one that triggers.

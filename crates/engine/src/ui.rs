@@ -6,6 +6,17 @@ use infra_address::ResourceInstance;
 
 use crate::plan::Action;
 
+/// What is done with an ephemeral resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EphemeralOperation {
+    /// It is opened.
+    Open,
+    /// It is kept open.
+    Renew,
+    /// It is closed.
+    Close,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event<'e> {
@@ -28,6 +39,20 @@ pub enum Event<'e> {
         /// By which id.
         id: &'e str,
     },
+    /// An object has been found that an interrupted run had created.
+    Found {
+        /// Where it is now.
+        address: &'e ResourceInstance,
+        /// Its `id`.
+        id: &'e str,
+    },
+    /// An object that an interrupted run had begun to create is waited for.
+    Awaiting {
+        /// Which.
+        address: &'e ResourceInstance,
+        /// Its `id`.
+        id: &'e str,
+    },
     /// A data source is being read.
     ReadStart {
         /// Which.
@@ -41,6 +66,20 @@ pub enum Event<'e> {
         id: &'e str,
         /// How long it took.
         elapsed: Duration,
+    },
+    /// An ephemeral resource is being opened, renewed or closed, or has been.
+    Ephemeral {
+        /// Which.
+        address: &'e ResourceInstance,
+        /// What is done.
+        operation: EphemeralOperation,
+        /// How long it took; `None` when it starts.
+        elapsed: Option<Duration>,
+    },
+    /// An ephemeral resource cannot be opened before the apply.
+    EphemeralDeferred {
+        /// Which.
+        address: &'e ResourceInstance,
     },
     /// An operation starts.
     ApplyStart {

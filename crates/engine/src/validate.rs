@@ -11,7 +11,7 @@ use infra_schema::Block as Schema;
 use infra_value::{Path, PathStep, Type};
 
 use crate::graph::{Graph, SELF_REFERENCE, provider_of};
-use crate::planning::{instance_diagnostics, unsupported};
+use crate::planning::{heading, instance_diagnostics, unsupported};
 use crate::registry::Registry;
 use crate::world::World;
 use crate::{expand, marks, provisioner};
@@ -50,6 +50,13 @@ fn check_module(world: &World<'_>, registry: &Registry, module: &Module, instanc
                 p.into_diagnostic().at(range)
             };
             world.report(provider.validate_config(&value).into_iter().map(at));
+        }
+    }
+    for meta in &module.provider_meta {
+        // None of the providers has a schema for it, so nothing can be said to them.
+        if registry.get(&module.provider_source(&meta.provider)).is_some() {
+            let (_, problems) = decode_body(&meta.body, &Schema::default(), &scope, &[]);
+            world.report(problems);
         }
     }
     for block in module.resources.values() {
@@ -99,10 +106,7 @@ fn check_resource(
     };
     let (value, problems) = decode_body(&block.body, &schema.block, scope, &[]);
     let failed = problems.has_errors();
-    let context = match mode {
-        ResourceMode::Data => format!("data \"{}\" \"{}\"", block.address.ty, block.address.name),
-        _ => format!("resource \"{}\" \"{}\"", block.address.ty, block.address.name),
-    };
+    let context = heading(block);
     world.report(problems.into_iter().map(|p| p.within(context.clone())));
     if let IgnoreChanges::Paths(paths) = &block.lifecycle.ignore_changes {
         let unknown = |(path, range)| Some(no_such_part(&schema.block, path)?.at(range));
@@ -112,10 +116,13 @@ fn check_resource(
         let (value, found) = marks::take(&value);
         let address =
             ResourceInstance { module: instance.clone(), resource: block.address.clone(), key: InstanceKey::None };
-        let ephemeral = marks::ephemeral_arguments(&block.body, &schema.block, &found);
-        world.report(ephemeral.into_iter().map(|p| p.about(&address)));
+        if mode != ResourceMode::Ephemeral {
+            let ephemeral = marks::ephemeral_arguments(&block.body, &schema.block, &found);
+            world.report(ephemeral.into_iter().map(|p| p.about(&address)));
+        }
         let problems = match mode {
             ResourceMode::Data => known.validate_data(&block.address.ty, &value),
+            ResourceMode::Ephemeral => known.validate_ephemeral(&block.address.ty, &value),
             _ => known.validate_resource(&block.address.ty, &value),
         };
         world.report(instance_diagnostics(problems, &address, Some(block), &schema.block));

@@ -4,7 +4,7 @@
 //! asked for, and kept.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceMode};
@@ -38,6 +38,8 @@ pub(crate) struct World<'a> {
     pub conditions: RefCell<conditions::Results>,
     memo: RefCell<HashMap<(ModuleInstance, Named), Memo>>,
     problems: RefCell<Diagnostics>,
+    /// All that was ever reported.
+    told: RefCell<HashSet<Diagnostic>>,
 }
 
 /// The instances of modules, as far as their calls have been expanded.
@@ -107,17 +109,15 @@ impl<'a> World<'a> {
             conditions: RefCell::default(),
             memo: RefCell::default(),
             problems: RefCell::default(),
+            told: RefCell::default(),
         }
     }
 
     /// Adds to what will be told at the end. The same thing is told once.
     pub fn report(&self, problems: impl IntoIterator<Item = Diagnostic>) {
         let mut all = self.problems.borrow_mut();
-        for problem in problems {
-            if !all.0.contains(&problem) {
-                all.push(problem);
-            }
-        }
+        let mut told = self.told.borrow_mut();
+        all.extend(problems.into_iter().filter(|problem| told.insert(problem.clone())));
     }
 
     pub fn has_errors(&self) -> bool {
@@ -126,6 +126,13 @@ impl<'a> World<'a> {
 
     pub fn take_problems(&self) -> Diagnostics {
         std::mem::take(&mut self.problems.borrow_mut())
+    }
+
+    /// The same, and what failed is evaluated and told anew when it is asked for again.
+    pub fn take_failures(&self) -> Diagnostics {
+        self.memo.borrow_mut().retain(|_, memo| matches!(memo, Memo::Done(_)));
+        self.told.borrow_mut().clear();
+        self.take_problems()
     }
 
     /// The value, or `None` after its errors have been told.
@@ -183,7 +190,8 @@ impl<'a> World<'a> {
         };
         let value = value.with_marks(marks);
         conditions::check_variable(self, module, variable, &value)?;
-        Ok(value)
+        // A module has to be right whatever it is given: what this call leaves out may be what its guards are about.
+        Ok(if self.validating { Value::unknown(variable.ty.without_optional()).with_marks(marks) } else { value })
     }
 
     pub fn local(&self, module: &ModuleInstance, name: &Arc<str>) -> Result<Value, Diagnostics> {

@@ -43,7 +43,7 @@ impl State {
         }
         let json: Json = serde_json::from_str(text).map_err(|e| StateError::NotJson(e.to_string()))?;
         let Json::Object(mut top) = json else { return Err(bad("it is not a JSON object")) };
-        match top.remove("version").and_then(|v| v.as_u64()) {
+        match top.shift_remove("version").and_then(|v| v.as_u64()) {
             Some(4) => {}
             Some(version @ 0..4) => return Err(StateError::Older(version)),
             Some(version) => return Err(StateError::Newer(version)),
@@ -52,16 +52,16 @@ impl State {
             }
             None => return Err(bad("it has no \"version\", so it is not a state file")),
         }
-        let text_of = |top: &mut Map<String, Json>, key: &str| match top.remove(key) {
+        let text_of = |top: &mut Map<String, Json>, key: &str| match top.shift_remove(key) {
             Some(Json::String(text)) => Ok(text),
             None => Ok(String::new()),
             Some(_) => Err(bad(format!("{key:?} is not a text"))),
         };
         let terraform_version = text_of(&mut top, "terraform_version")?;
         let lineage = text_of(&mut top, "lineage")?;
-        let serial = top.remove("serial").and_then(|s| s.as_u64()).unwrap_or(0);
+        let serial = top.shift_remove("serial").and_then(|s| s.as_u64()).unwrap_or(0);
         let mut outputs = BTreeMap::new();
-        if let Some(Json::Object(members)) = top.remove("outputs") {
+        if let Some(Json::Object(members)) = top.shift_remove("outputs") {
             for (name, output) in members {
                 outputs.insert(
                     name.as_str().into(),
@@ -70,12 +70,12 @@ impl State {
             }
         }
         let mut resources = BTreeMap::new();
-        if let Some(Json::Array(items)) = top.remove("resources") {
+        if let Some(Json::Array(items)) = top.shift_remove("resources") {
             for item in items {
                 parse_resource(item, &mut resources)?;
             }
         }
-        let check_results = top.remove("check_results").unwrap_or(Json::Null);
+        let check_results = top.shift_remove("check_results").unwrap_or(Json::Null);
         Ok(Some(State { terraform_version, serial, lineage, outputs, resources, check_results, extra: top }))
     }
 
@@ -195,40 +195,40 @@ fn parse_resource(
     Ok(())
 }
 
-fn parse_instance(mut json: Map<String, Json>) -> Result<(InstanceKey, Option<String>, Instance), String> {
-    let key = match json.remove("index_key") {
+pub(crate) fn parse_instance(mut json: Map<String, Json>) -> Result<(InstanceKey, Option<String>, Instance), String> {
+    let key = match json.shift_remove("index_key") {
         None | Some(Json::Null) => InstanceKey::None,
         Some(Json::String(text)) => InstanceKey::Str(text.into()),
         Some(Json::Number(n)) => InstanceKey::Int(n.as_i64().ok_or("an instance key is no whole number")?),
         Some(_) => return Err("an instance key is neither text nor number".into()),
     };
-    let deposed = json.remove("deposed").and_then(|d| d.as_str().map(str::to_string)).filter(|d| !d.is_empty());
-    let attributes = match json.remove("attributes") {
+    let deposed = json.shift_remove("deposed").and_then(|d| d.as_str().map(str::to_string)).filter(|d| !d.is_empty());
+    let attributes = match json.shift_remove("attributes") {
         Some(Json::Object(attributes)) => attributes,
         None | Some(Json::Null) => Map::new(),
         Some(_) => return Err("\"attributes\" is not an object".into()),
     };
     let mut sensitive = Vec::new();
-    for path in json.remove("sensitive_attributes").as_ref().and_then(Json::as_array).into_iter().flatten() {
+    for path in json.shift_remove("sensitive_attributes").as_ref().and_then(Json::as_array).into_iter().flatten() {
         sensitive.push(path_from_json(path).ok_or("\"sensitive_attributes\" holds something that is no path")?);
     }
-    let private = match json.remove("private") {
+    let private = match json.shift_remove("private") {
         Some(Json::String(text)) if !text.is_empty() => {
             let bytes = BASE64.decode(&text).map_err(|_| "\"private\" is not base64")?;
             Some(bytes.into())
         }
         _ => None,
     };
-    let dependencies = json.remove("dependencies").unwrap_or_default();
+    let dependencies = json.shift_remove("dependencies").unwrap_or_default();
     let dependencies = dependencies.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_string);
     let object = Instance {
-        tainted: json.remove("status") == Some(json!("tainted")),
-        schema_version: json.remove("schema_version").and_then(|v| v.as_u64()).unwrap_or(0),
+        tainted: json.shift_remove("status") == Some(json!("tainted")),
+        schema_version: json.shift_remove("schema_version").and_then(|v| v.as_u64()).unwrap_or(0),
         attributes,
         sensitive,
         private,
         dependencies: dependencies.collect(),
-        create_before_destroy: json.remove("create_before_destroy") == Some(Json::Bool(true)),
+        create_before_destroy: json.shift_remove("create_before_destroy") == Some(Json::Bool(true)),
         extra: json,
     };
     Ok((key, deposed, object))
@@ -252,7 +252,7 @@ fn resource_json(module: &ModuleInstance, resource: &Resource, state: &ResourceS
     Json::Object(json)
 }
 
-fn instance_json(key: &InstanceKey, deposed: Option<&str>, object: &Instance) -> Json {
+pub(crate) fn instance_json(key: &InstanceKey, deposed: Option<&str>, object: &Instance) -> Json {
     let mut json = Map::new();
     match key {
         InstanceKey::None => {}

@@ -5,12 +5,14 @@ mod json;
 mod local;
 mod lock;
 mod model;
+mod underway;
 
 pub use go_json::{GoJson, to_go_json};
 pub use json::{StateError, path_from_json, path_to_json};
 pub use local::{LocalState, StoreError};
 pub use lock::{LockInfo, LockOptions};
 pub use model::{Instance, InstanceSlot, OutputValue, ResourceState, State};
+pub use underway::{Intent, Underway};
 
 /// The version of the Terraform language and state that infra implements: what it writes as `terraform_version`, and
 /// what `required_version` is checked against.

@@ -300,7 +300,7 @@ fn rewrite(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a file that only its owner can read, synced, and puts it in place at once.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = with_suffix(path, ".new");
     let mut open = OpenOptions::new();
     let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
@@ -318,7 +318,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn hidden_beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn hidden_beside(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}{suffix}"))
 }

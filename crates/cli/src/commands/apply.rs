@@ -10,16 +10,16 @@ use infra_engine::saved::SavedPlan;
 use infra_engine::ui::Ui;
 use infra_engine::{Applied, ApplyInputs, apply};
 use infra_lang::functions::Phase;
-use infra_state::State;
+use infra_state::{State, Underway};
 
 use super::planning::{self, Planned};
 use crate::args::Apply;
 use crate::interrupts::Interrupts;
 use crate::machine::{self, JsonLines};
+use crate::releasing::{Driven, Driving, release_all};
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
 use crate::ui::Lines;
-use crate::underway::Recorded;
 use crate::{Exit, output, planfile};
 
 pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
@@ -100,20 +100,29 @@ fn apply_new(args: &Apply) -> Exit {
     if plan.applyable && !args.auto_approve && !approved(&session, plan.mode, args.screen.input) {
         return Exit(1);
     }
-    perform(&session, &mut store, &saved, args.planning.parallelism, json)
+    perform(&session, &mut store, &saved, &how(args))
 }
 
 fn apply_saved(args: &Apply, path: &Path) -> Exit {
     let json = args.screen.json;
-    let (session, problems) = Session::load(args.screen.no_color);
+    let saved = match planfile::read(path) {
+        Ok(saved) => saved,
+        Err(problem) => {
+            let (session, _) = Session::read(args.screen.no_color);
+            return fail(&session, problem.into(), json);
+        }
+    };
+    let (session, mut problems) = Session::of_snapshot(&saved.configuration, args.screen.no_color);
     if problems.has_errors() {
         return fail(&session, problems, json);
     }
-    let (saved, mut store) = match open_saved(args, path, &session) {
+    problems.extend(changed_since(&saved));
+    planning_failed(&session, problems, json);
+    let (saved, mut store) = match open_saved(args, saved, &session) {
         Ok(opened) => opened,
         Err(problem) => return fail(&session, problem.into(), json),
     };
-    perform(&session, &mut store, &saved, args.planning.parallelism, json)
+    perform(&session, &mut store, &saved, &how(args))
 }
 
 /// Holds variables that are given against those of the plan, and takes the ephemeral ones, which no saved plan has.
@@ -137,7 +146,8 @@ fn take_variables(args: &Apply, session: &Session, saved: &mut SavedPlan) -> Res
     if args.variables.var.is_empty() && args.variables.var_file.is_empty() {
         return Ok(());
     }
-    match given.values.iter().find(|(name, value)| saved.variables.get(*name) != Some(value)) {
+    let is_given = |name: &std::sync::Arc<str>| given.given.get(name).is_some_and(|variable| variable.given);
+    match given.values.iter().find(|(name, value)| is_given(name) && saved.variables.get(*name) != Some(value)) {
         Some((name, _)) => Err(Diagnostic::error(
             "Can't change variable when applying a saved plan",
             format!("The variable {name:?} had another value when the plan was made. Plan again with the new one."),
@@ -146,9 +156,28 @@ fn take_variables(args: &Apply, session: &Session, saved: &mut SavedPlan) -> Res
     }
 }
 
-/// Reads a saved plan and holds it against what there is now.
-fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan, Store), Diagnostic> {
-    let mut saved = planfile::read(path)?;
+/// The warning about a configuration that is another one than the plan's by now.
+fn changed_since(saved: &SavedPlan) -> Option<Diagnostic> {
+    let (now, _) = Session::read(true);
+    let now = now.snapshot().files;
+    let then = &saved.configuration.files;
+    let mut names: Vec<&String> =
+        now.iter().filter(|(name, text)| then.get(*name) != Some(text)).map(|f| f.0).collect();
+    names.extend(then.keys().filter(|name| !now.contains_key(*name)));
+    names.sort();
+    let list: String = names.iter().map(|name| format!("\n  {name}")).collect();
+    (!names.is_empty()).then(|| {
+        Diagnostic::warning(
+            "The configuration has changed since the plan was made",
+            format!(
+                "The apply does what was planned, with the configuration as it was then. These files differ:\n{list}"
+            ),
+        )
+    })
+}
+
+/// Holds a saved plan against what there is now.
+fn open_saved(args: &Apply, mut saved: SavedPlan, session: &Session) -> Result<(SavedPlan, Store), Diagnostic> {
     if args.planning.destroy
         || args.planning.refresh_only
         || !args.planning.target.is_empty()
@@ -174,12 +203,6 @@ fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan
             format!("It was made in the workspace {:?}, and {:?} is selected.", saved.workspace, session.workspace),
         ));
     }
-    if saved.config_digest != session.digest() {
-        return Err(Diagnostic::error(
-            "Saved plan does not match the configuration",
-            "The configuration has changed since the plan was made. Plan again.",
-        ));
-    }
     let mut store = store::open(&session.state_path(args.locking.state.as_ref()), &args.locking, "OperationTypeApply")?;
     let state = store.read()?;
     let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
@@ -198,6 +221,17 @@ fn open_saved(args: &Apply, path: &Path, session: &Session) -> Result<(SavedPlan
                 "The state was changed after the plan was made: the plan is from its serial {}, and it has serial {serial} \
                  now. Plan again.",
                 saved.serial
+            ),
+        ));
+    }
+    let known = |token: &String| saved.settled.contains(token) || saved.unsettled.contains(token);
+    if let Some(intent) = Underway::beside(store.path()).intents().into_iter().find(|intent| !known(&intent.token)) {
+        return Err(Diagnostic::error(
+            "Saved plan is stale",
+            format!(
+                "A run that was interrupted after this plan was made had begun to create {}. Plan again: a plan finds what \
+                 was created.",
+                intent.address
             ),
         ));
     }
@@ -254,59 +288,92 @@ fn approved(session: &Session, mode: PlanMode, input: bool) -> bool {
     false
 }
 
+/// How a plan is applied.
+pub(crate) struct How {
+    /// How many operations at once.
+    pub parallelism: usize,
+    /// Lines for machines.
+    pub json: bool,
+    /// Leave releases once they have all the traffic.
+    pub detach: bool,
+}
+
+fn how(args: &Apply) -> How {
+    How { parallelism: args.planning.parallelism, json: args.screen.json, detach: args.release_detach }
+}
+
 /// Does what a plan says, and tells what came of it.
-pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, parallelism: usize, json: bool) -> Exit {
+pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, options: &How) -> Exit {
+    let How { parallelism, json, .. } = *options;
     let stop = AtomicBool::new(false);
     let lines = (!json).then(Lines::new);
     let ui: &dyn Ui = match &lines {
         Some(lines) => lines,
         None => &JsonLines,
     };
-    let ui = Recorded::new(ui, store.path());
+    let underway = Underway::beside(store.path());
     let timestamp = saved.plan.timestamp.parse::<jiff::Timestamp>().ok().map(Into::into);
-    let applied = with_functions(Phase::Apply, timestamp, |functions| {
+    let (applied, driven) = with_functions(Phase::Apply, timestamp, |functions| {
         planning::run(async {
             let mut interrupts = Interrupts::listen();
-            let work = apply(ApplyInputs {
-                config: &session.config,
-                registry: &session.registry,
-                functions,
-                workspace: &session.workspace,
-                variables: saved.variables.clone(),
-                plan: &saved.plan,
-                store,
-                stop: &stop,
-                parallelism,
-                ui: &ui,
-            });
-            let mut work = std::pin::pin!(work);
-            let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
-            loop {
-                tokio::select! {
-                    applied = &mut work => break Some(applied),
-                    () = interrupts.next() => {
-                        if stop.swap(true, Ordering::Relaxed) {
-                            break None;
+            let applied = {
+                let work = apply(ApplyInputs {
+                    config: &session.config,
+                    registry: &session.registry,
+                    functions,
+                    workspace: &session.workspace,
+                    variables: saved.variables.clone(),
+                    plan: &saved.plan,
+                    store: &mut *store,
+                    stop: &stop,
+                    underway: &underway,
+                    settled: &saved.settled,
+                    parallelism,
+                    ui,
+                });
+                let mut work = std::pin::pin!(work);
+                let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
+                loop {
+                    tokio::select! {
+                        applied = &mut work => break Some(applied),
+                        () = interrupts.next() => {
+                            if stop.swap(true, Ordering::Relaxed) {
+                                break None;
+                            }
+                            tell_of_stopping(lines.as_ref());
                         }
-                        tell_of_stopping(lines.as_ref());
+                        _ = every.tick() => lines.iter().for_each(Lines::still_running),
                     }
-                    _ = every.tick() => lines.iter().for_each(Lines::still_running),
                 }
+            };
+            if let Some(lines) = &lines {
+                lines.finish();
             }
+            // On the same runtime: what is connected to the cloud belongs to it.
+            let Some(mut applied) = applied else { return (None, None) };
+            let ready = std::mem::take(&mut applied.releases);
+            if ready.is_empty() || stop.load(Ordering::Relaxed) || applied.unwritten.is_some() {
+                return (Some(applied), None);
+            }
+            drop(interrupts);
+            let driving = Driving {
+                store,
+                state: applied.state.clone(),
+                registry: &session.registry,
+                providers: &applied.providers,
+                detach: options.detach,
+                json,
+            };
+            let driven = release_all(driving, ready).await;
+            (Some(applied), Some(driven))
         })
     });
-    if let Some(lines) = &lines {
-        lines.finish();
-    }
     let stopped = stop.load(Ordering::Relaxed);
     let Some(applied) = applied else {
         tell_of_the_cut(lines.as_ref());
         return Exit(130);
     };
-    if applied.unwritten.is_none() {
-        ui.done();
-    }
-    finish(session, saved, applied, stopped, json)
+    finish(session, saved, applied, driven, stopped, json)
 }
 
 fn tell_of_stopping(lines: Option<&Lines>) {
@@ -324,15 +391,28 @@ fn tell_of_the_cut(lines: Option<&Lines>) {
     let detail = match list.is_empty() {
         true => "Everything that was done is in the state.".to_string(),
         false => format!(
-            "Everything that had ended is in the state. These were under way, and what came of them is not known; the next \
-             plan names those that may have been created:\n{list}"
+            "Everything that had ended is in the state. These were under way; the next plan finds out what came of them, and \
+             an apply goes on from there:\n{list}"
         ),
     };
     output::error("Stopped at once", &detail);
 }
 
-fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool, json: bool) -> Exit {
-    let Applied { state, counts, left, unwritten, mut problems } = applied;
+fn finish(
+    session: &Session,
+    saved: &SavedPlan,
+    applied: Applied,
+    driven: Option<Driven>,
+    stopped: bool,
+    json: bool,
+) -> Exit {
+    let Applied { mut state, counts, left, unwritten, mut problems, .. } = applied;
+    let mut released = Exit(0);
+    if let Some(driven) = driven {
+        problems.extend(driven.problems);
+        state = driven.state;
+        released = driven.exit;
+    }
     if let Some(why) = &unwritten {
         let kept = keep_unwritten(&state);
         problems.push(Diagnostic::error("Failed to save state", format!("{why}.\n\n{kept}")));
@@ -345,7 +425,10 @@ fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool,
                 "\n{left} planned operations were not started. Everything that was done is in the state."
             ));
         }
-        return Exit(if stopped { 130 } else { 1 });
+        return match released {
+            Exit(0) => Exit(if stopped { 130 } else { 1 }),
+            released => released,
+        };
     }
     let destroyed = saved.plan.mode == PlanMode::Destroy;
     if json {
@@ -353,7 +436,7 @@ fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool,
         if !destroyed {
             infra_view::json::events::applied_outputs(&state.outputs).iter().for_each(machine::print);
         }
-        return Exit(0);
+        return released;
     }
     let Counts { add, change, destroy, import } = counts;
     let imported = if import > 0 { format!("{import} imported, ") } else { String::new() };
@@ -367,7 +450,7 @@ fn finish(session: &Session, saved: &SavedPlan, applied: Applied, stopped: bool,
         output::line("\nOutputs:\n");
         output::raw(&infra_view::text::outputs_text(&state.outputs));
     }
-    Exit(0)
+    released
 }
 
 /// Puts a state that could not be written where it belongs into a file of its own.

@@ -1,19 +1,29 @@
-//! `infra console`: evaluates expressions, one a line.
+//! `infra console`: evaluates expressions, and shows what they come to.
+
+mod complete;
+mod terminal;
 
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
-use infra_diag::{Diagnostics, Pos};
+use infra_diag::{Diagnostics, Pos, Sources};
 use infra_engine::{ConsoleInputs, console};
+use infra_lang::config::check_references;
+use infra_lang::eval::Scope;
 use infra_lang::functions::Phase;
 use infra_lang::syntax::parse_expression;
 use infra_state::State;
 
+use self::complete::Names;
+use self::terminal::{Asked, Terminal};
 use super::planning;
-use crate::args::Console;
+use crate::args::{Console, Locking};
 use crate::session::{Session, with_functions};
-use crate::variables::gather;
+use crate::variables::{RootVariables, gather};
 use crate::{Exit, output, store};
+
+/// What the text of an expression is called in messages.
+const SOURCE: &str = "<console-input>";
 
 pub(crate) fn run(args: &Console) -> Exit {
     let (mut session, mut problems) = Session::load(args.no_color);
@@ -24,82 +34,115 @@ pub(crate) fn run(args: &Console) -> Exit {
         // A variable without a value is unknown here.
         problems.extend(more.into_iter().filter(|p| p.summary != "No value for required variable"));
         if !problems.has_errors() {
-            return answer_all(args, &mut session, root.values);
+            return answer_all(args, &session, root);
         }
     }
     session.show(problems);
     Exit(1)
 }
 
-fn answer_all(
-    args: &Console,
-    session: &mut Session,
-    variables: std::collections::BTreeMap<Arc<str>, infra_value::Value>,
-) -> Exit {
-    let state = match store::read_only(&session.state_path(args.state.as_ref())) {
-        Ok(state) => state.unwrap_or_else(State::new),
+fn answer_all(args: &Console, session: &Session, root: RootVariables) -> Exit {
+    let locking = Locking {
+        lock: args.lock,
+        lock_timeout: args.lock_timeout.clone(),
+        state: args.state.clone(),
+        state_out: None,
+        backup: None,
+    };
+    let path = session.state_path(args.state.as_ref());
+    // The lock is held to the end: the values that are shown are those of the state all the while.
+    let opened = store::open(&path, &locking, "OperationTypeInvalid").and_then(|mut store| {
+        let state = store.read()?;
+        Ok((store, state.unwrap_or_else(State::new)))
+    });
+    let (store, state) = match opened {
+        Ok(opened) => opened,
         Err(problem) => {
             session.show(problem.into());
             return Exit(1);
         }
     };
-    let interactive = std::io::stdin().is_terminal();
-    let mut failed = false;
-    let answers = with_functions(Phase::Apply, None, |functions| {
-        planning::run(console(
-            ConsoleInputs {
-                config: &session.config,
-                registry: &session.registry,
-                functions,
-                workspace: &session.workspace,
-                variables,
-                state: &state,
-            },
-            |scope| {
-                let mut problems = Vec::new();
-                if interactive {
-                    output::raw("> ");
-                }
-                for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-                    let text = line.trim();
-                    if text == "exit" {
-                        break;
-                    }
-                    if !text.is_empty() {
-                        match answer(text, scope) {
-                            Ok(text) => output::line(&text),
-                            Err(more) => {
-                                failed = true;
-                                if interactive {
-                                    output::diagnostics(&more, &console_source(text), session.colour);
-                                } else {
-                                    problems.push((text.to_string(), more));
-                                    break;
-                                }
-                            }
-                        }
-                    }
-                    if interactive {
-                        output::raw("> ");
-                    }
-                }
-                problems
-            },
-        ))
+    let exit = with_functions(Phase::Apply, None, |functions| {
+        let inputs = ConsoleInputs {
+            config: &session.config,
+            registry: &session.registry,
+            functions,
+            workspace: &session.workspace,
+            variables: root.values,
+            state: &state,
+        };
+        planning::run(console(inputs, |scope, failures| {
+            let asking = Asking { session, scope, failures };
+            if std::io::stdin().is_terminal() { asking.somebody() } else { asking.standard_input() }
+        }))
     });
-    for (text, problems) in answers {
-        output::diagnostics(&problems, &console_source(&text), session.colour);
+    drop(store);
+    exit
+}
+
+/// Questions and answers.
+struct Asking<'a> {
+    session: &'a Session,
+    scope: &'a dyn Scope,
+    /// Gives the problems of values that an answer needed.
+    failures: &'a dyn Fn() -> Diagnostics,
+}
+
+impl Asking<'_> {
+    /// Answers each line that somebody types, whatever went wrong with the one before.
+    fn somebody(&self) -> Exit {
+        let names = Names { root: &self.session.config.root, scope: self.scope, failures: self.failures };
+        let mut terminal = match Terminal::open(names, self.session.colour) {
+            Ok(terminal) => terminal,
+            Err(error) => {
+                output::error("The terminal cannot be used", &format!("{error}."));
+                return Exit(1);
+            }
+        };
+        while let Asked::Expression(text) = terminal.ask() {
+            match self.answer(&text) {
+                Ok(answer) => output::line(&answer),
+                Err(problems) => self.show(problems, &text),
+            }
+        }
+        Exit(0)
     }
-    Exit(u8::from(failed && !interactive))
-}
 
-fn answer(text: &str, scope: &dyn infra_lang::eval::Scope) -> Result<String, Diagnostics> {
-    let expr = parse_expression(&Arc::from("<console-input>"), text, Pos::default())?;
-    infra_lang::eval::console::answer(&expr, scope)
-}
+    /// Evaluates each line of standard input. As in Terraform, only the last answer is shown, and the first error ends it.
+    fn standard_input(&self) -> Exit {
+        let mut last = String::new();
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match line.trim() {
+                "exit" => return Exit(0),
+                "" => last.clear(),
+                text => match self.answer(text) {
+                    Ok(answer) => last = answer,
+                    Err(problems) => {
+                        self.show(problems, text);
+                        return Exit(1);
+                    }
+                },
+            }
+        }
+        output::line(&last);
+        Exit(0)
+    }
 
-fn console_source(text: &str) -> infra_diag::Sources {
-    let mut sources = infra_diag::Sources::default();
-    sources.insert("<console-input>".into(), text.into());
-    sources
+    fn answer(&self, text: &str) -> Result<String, Diagnostics> {
+        let expr = parse_expression(&Arc::from(SOURCE), text, Pos::default())?;
+        let problems = check_references(&expr, &self.session.config.root);
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        infra_lang::eval::console::answer(&expr, self.scope).map_err(|mut problems| {
+            problems.extend((self.failures)());
+            problems
+        })
+    }
+
+    fn show(&self, problems: Diagnostics, text: &str) {
+        let mut sources: Sources = self.session.sources.clone();
+        sources.insert(SOURCE.into(), text.into());
+        output::diagnostics(&problems, &sources, self.session.colour);
+    }
 }

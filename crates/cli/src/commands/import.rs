@@ -4,6 +4,7 @@ use infra_address::parse_resource_instance;
 use infra_diag::Diagnostic;
 use infra_engine::PlanOptions;
 use infra_engine::plan::PlanMode;
+use infra_state::Underway;
 
 use super::planning::{self, Planned};
 use crate::args::Import;
@@ -63,6 +64,7 @@ pub(crate) fn run(args: &Import) -> Exit {
         session.show(problem.into());
         return Exit(1);
     }
+    Underway::beside(store.path()).end(saved.settled.iter().map(String::as_str));
     output::line(
         "\nImport successful!\n\nThe object is in the state now, and infra manages it from here on. See what the configuration \
          would change: infra plan",

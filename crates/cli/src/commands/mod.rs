@@ -5,13 +5,16 @@ mod completion;
 mod console;
 mod fmt;
 mod force_unlock;
+mod get;
 mod graph;
 mod import;
 mod init;
+mod local;
 mod output;
 mod plan;
 mod planning;
 mod refresh;
+mod release;
 mod show;
 mod state;
 mod taint;
@@ -28,6 +31,7 @@ use crate::args::Command;
 pub(crate) fn run(command: Command) -> Exit {
     match command {
         Command::Init(args) => init::run(&args),
+        Command::Get(args) => get::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => plan::run(args),
         Command::Apply(args) => apply::run(args, false),
@@ -44,6 +48,12 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Console(args) => console::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Workspace(args) => workspace::run(args),
+        Command::Revert(args) => release::run_revert(&args),
+        Command::Releases(args) => release::run_releases(&args),
+        Command::Release(args) => release::run_release(&args),
+        Command::Local(args) => local::run(&args),
+        Command::LocalSupervisor { folder } => local::supervise(&folder),
+        Command::LocalTask { arguments } => local::task(arguments),
         Command::Version(args) => version::run(&args),
         Command::Completion(args) => completion::run(&args),
     }

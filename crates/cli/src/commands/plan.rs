@@ -1,5 +1,6 @@
 //! `infra plan`: what an apply would change. Nothing is changed, and nothing is written but the plan file.
 
+use infra_diag::Diagnostic;
 use infra_engine::saved::SavedPlan;
 
 use super::planning::{self, Planned};
@@ -10,20 +11,14 @@ use crate::ui::Lines;
 use crate::{Exit, output, planfile};
 
 pub(crate) fn run(args: Plan) -> Exit {
-    let options = match planning::options(&args.planning) {
+    let mut options = match planning::options(&args.planning).and_then(|o| new_file(&args).map(|()| o)) {
         Ok(options) => options,
         Err(problem) => {
             output::error(&problem.summary, &problem.detail);
             return Exit(1);
         }
     };
-    if args.generate_config_out.is_some() {
-        output::error(
-            "Option -generate-config-out is not supported",
-            "infra does not write configuration for import blocks yet. Write the resource block, and leave the option out.",
-        );
-        return Exit(1);
-    }
+    options.generate_config = args.generate_config_out.as_ref().map(|path| path.display().to_string());
     let made = match args.screen.json {
         true => {
             machine::print(&infra_view::json::events::version());
@@ -37,13 +32,14 @@ pub(crate) fn run(args: Plan) -> Exit {
             made
         }
     };
-    let Planned { session, store, saved, problems } = match made {
+    let Planned { mut session, store, mut saved, mut problems } = match made {
         Ok(planned) => *planned,
         Err(refused) => {
             return tell_refused(*refused, args.screen.json);
         }
     };
     drop(store);
+    let generated = generated(&args, &mut session, &mut saved, &mut problems);
     let failed = problems.has_errors();
     let plan = &saved.plan;
     if let Some(path) = &args.out
@@ -54,12 +50,16 @@ pub(crate) fn run(args: Plan) -> Exit {
     }
     if args.screen.json {
         machine::plan(plan);
-        let mut problems = problems;
         infra_lang::config::name_blocks(&mut problems, &session.sources);
         machine::diagnostics(&problems, &session.sources);
     } else {
         output::raw(&planning::text_of(plan, &session));
         session.show(problems);
+        if let Some(file) = &generated {
+            output::line(&format!(
+                "\nThe generated configuration is in {file}. Read it and correct what has to be, before you keep it."
+            ));
+        }
         if plan.applyable {
             hint(args.out.as_deref());
         }
@@ -69,6 +69,48 @@ pub(crate) fn run(args: Plan) -> Exit {
         (false, true) => Exit(2),
         (false, false) => Exit(0),
     }
+}
+
+/// Generated configuration is never written over something.
+fn new_file(args: &Plan) -> Result<(), Diagnostic> {
+    match &args.generate_config_out {
+        Some(path) if path.exists() => Err(Diagnostic::error(
+            "Target generated file already exists",
+            format!(
+                "{} exists, and generated configuration goes only into a new file. Name another one, or move what is in \
+                 this one elsewhere and delete it.",
+                path.display()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the configuration that was generated, and takes it into the plan's. The name of its file, if there is any.
+fn generated(
+    args: &Plan,
+    session: &mut Session,
+    saved: &mut SavedPlan,
+    problems: &mut infra_diag::Diagnostics,
+) -> Option<String> {
+    let path = args.generate_config_out.as_ref()?;
+    let detail = "What is generated for imported objects is a start, and its form may change.";
+    problems.push(Diagnostic::warning("Config generation is experimental", detail));
+    let file = infra_engine::generated_file(&session.config, &saved.plan)?;
+    let name = path.display().to_string();
+    file.place(problems, &name);
+    session.sources.insert(name.as_str().into(), file.text.as_str().into());
+    if let Err(error) = std::fs::write(path, &file.text) {
+        let detail = format!("The generated configuration could not be written to {name}: {error}.");
+        problems.push(Diagnostic::error("Failed to create target generated file", detail));
+        return None;
+    }
+    let mut within = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if !within.ends_with(".tf") {
+        within.push_str(".tf");
+    }
+    saved.configuration.files.insert(within, file.text);
+    Some(name)
 }
 
 /// Writes the plan without the values of ephemeral variables: they are given again to the apply.

@@ -7,15 +7,14 @@ use infra_diag::{Diagnostic, Diagnostics};
 use infra_engine::plan::{Plan, PlanMode};
 use infra_engine::saved::SavedPlan;
 use infra_engine::ui::Ui;
-use infra_engine::{PlanInputs, PlanOptions, plan};
+use infra_engine::{PlanInputs, PlanOptions, plan, recover};
 use infra_lang::functions::Phase;
-use infra_state::State;
+use infra_state::{State, Underway};
 
 use crate::args::{Locking, Planning, Screen, Variables};
 use crate::interrupts::Interrupts;
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
-use crate::underway;
 use crate::variables::gather;
 
 /// A plan with what it was made from.
@@ -67,6 +66,7 @@ pub(crate) fn options(planning: &Planning) -> Result<PlanOptions, Diagnostic> {
         targets: planning.target.iter().map(target).collect::<Result<_, _>>()?,
         replace: planning.replace.iter().map(replace).collect::<Result<_, _>>()?,
         import: None,
+        generate_config: None,
         parallelism: planning.parallelism,
     })
 }
@@ -97,7 +97,7 @@ pub(crate) fn make(
     if problems.has_errors() {
         refuse!();
     }
-    let config_digest = session.digest();
+    let configuration = session.snapshot();
     let ask = screen.input && !screen.json && std::env::var_os("TF_INPUT").is_none_or(|v| v != "0" && v != "false");
     let mut sources = std::mem::take(&mut session.sources);
     let (root, more) = gather(&session.config.root, variables, ask, &mut sources);
@@ -127,14 +127,14 @@ pub(crate) fn make(
             format!("An earlier run was stopped while it wrote {}. The write has been finished.", path.display()),
         ));
     }
-    problems.extend(underway::left_behind(&path, state.as_ref()));
+    let intents = Underway::beside(&path).intents();
     let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
     let state = state.unwrap_or_else(State::new);
     let now = SystemTime::now();
     let made = with_functions(Phase::Plan, Some(now), |functions| {
         run(async {
             let mut interrupts = Interrupts::listen();
-            let made = plan(PlanInputs {
+            let mut inputs = PlanInputs {
                 config: &session.config,
                 registry: &session.registry,
                 functions,
@@ -144,25 +144,34 @@ pub(crate) fn make(
                 state,
                 options: options.clone(),
                 ui,
-            });
+            };
+            let made = async {
+                let recovered = recover(&inputs, &intents).await;
+                inputs.state = recovered.state;
+                let (made, mut problems) = plan(inputs).await;
+                problems.extend(recovered.problems);
+                (made, problems, recovered.settled)
+            };
             tokio::select! {
                 made = made => Some(made),
                 () = interrupts.next() => None,
             }
         })
     });
-    let Some((made, more)) = made else {
+    let Some((made, more, settled)) = made else {
         problems.push(Diagnostic::error("Interrupted", "There is no plan, and nothing was changed."));
         refuse!();
     };
     problems.extend(more);
     let saved = SavedPlan {
         plan: made,
-        config_digest,
+        configuration,
         variables: root.values,
         workspace: session.workspace.clone(),
         serial,
         lineage,
+        unsettled: intents.into_iter().map(|intent| intent.token).filter(|token| !settled.contains(token)).collect(),
+        settled,
     };
     Ok(Box::new(Planned { session, store: opened, saved, problems }))
 }

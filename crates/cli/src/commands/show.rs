@@ -28,7 +28,7 @@ fn show_plan(args: &Show, path: &Path) -> Exit {
             return Exit(1);
         }
     };
-    let (session, _) = Session::load(args.screen.no_color);
+    let (session, _) = Session::of_snapshot(&saved.configuration, args.screen.no_color);
     match args.screen.json {
         true => {
             let json = plan_json(&saved.plan, &session.config, &session.registry);

@@ -65,6 +65,18 @@ fn targets(addresses: &[String]) -> Result<Vec<Target>, Diagnostic> {
     addresses.iter().map(parse).collect()
 }
 
+/// That there is nothing at an address, and what is at one that looks like it.
+fn nothing_at(state: &State, target: &Target) -> String {
+    let mut names = std::collections::BTreeSet::new();
+    for (address, _, _) in state.instances() {
+        names.insert(address.to_string());
+        names.insert(address.config_address());
+        names.insert(address.module.to_string());
+    }
+    let hint = infra_lang::syntax::suggest::did_you_mean(&target.to_string(), names.iter().map(String::as_str));
+    format!("The state has nothing at {target}.{hint} See what it has: infra state list")
+}
+
 fn list(given: Option<PathBuf>, id: Option<&str>, addresses: &[String]) -> Result<(), Diagnostic> {
     let state = read(given.as_ref())?;
     let wanted = targets(addresses)?;
@@ -79,10 +91,7 @@ fn list(given: Option<PathBuf>, id: Option<&str>, addresses: &[String]) -> Resul
     }
     for target in &wanted {
         if !state.instances().any(|(address, _, _)| target.contains(&address)) {
-            return Err(Diagnostic::error(
-                "Unknown resource",
-                format!("The state has nothing at {target}. See what it has: infra state list"),
-            ));
+            return Err(Diagnostic::error("Unknown resource", nothing_at(&state, target)));
         }
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -99,7 +108,7 @@ fn show(given: Option<PathBuf>, address: &str) -> Result<(), Diagnostic> {
     let Some((address, _, slot)) = found else {
         return Err(Diagnostic::error(
             "No instance found for the given address",
-            format!("The state has nothing at {wanted}. See what it has: infra state list"),
+            nothing_at(&state, &Target::Resource(wanted)),
         ));
     };
     let mut only = State::new();
@@ -181,7 +190,7 @@ fn planned_moves(
         moves.push((address, new));
     }
     if moves.is_empty() {
-        return Err(invalid(format!("The state has nothing at {from}. See what it has: infra state list")));
+        return Err(invalid(nothing_at(state, from)));
     }
     let leaving: Vec<&ResourceInstance> = moves.iter().map(|(old, _)| old).collect();
     if let Some((_, taken)) = moves.iter().find(|(_, new)| state.slot(new).is_some() && !leaving.contains(&new)) {
@@ -195,11 +204,8 @@ fn rm(locking: &Locking, dry_run: bool, addresses: &[String]) -> Result<(), Diag
     let (mut store, mut state) = open(locking, "state-rm")?;
     let gone: Vec<ResourceInstance> =
         state.instances().map(|(a, _, _)| a).filter(|a| wanted.iter().any(|t| t.contains(a))).collect();
-    if gone.is_empty() {
-        return Err(Diagnostic::error(
-            "Invalid target address",
-            "The state has nothing at these addresses. See what it has: infra state list",
-        ));
+    if let Some(target) = wanted.iter().find(|target| !gone.iter().any(|address| target.contains(address))) {
+        return Err(Diagnostic::error("Invalid target address", nothing_at(&state, target)));
     }
     for address in &gone {
         output::line(&format!("{} {address}", if dry_run { "Would remove" } else { "Removed" }));

@@ -1,5 +1,10 @@
 //! The whole program, as people run it.
 
+mod calls;
 mod configurations;
+mod console;
+mod kill;
+mod language;
 mod mistakes;
+mod modules;
 mod support;

@@ -9,10 +9,6 @@ resource "terraform_data" "note" {
 "#;
 
 const VPC: &str = r#"
-provider "aws" {
-  region = "eu-west-1"
-}
-
 resource "aws_vpc" "main" {
   cidr_block = "10.0.0.0/16"
 }
@@ -27,7 +23,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("output \"a\" {\n  value = var.missing\n}\n", &["Reference to undeclared input variable", "main.tf line 2"]),
     ("output \"a\" {\n  value = nofunction(1)\n}\n", &["Call to unknown function", "main.tf line 2"]),
     ("variable \"n\" {\n  type    = number\n  default = \"many\"\n}\n", &["main.tf line 3"]),
-    ("resource \"terraform_data\" \"a\" {\n  count = \"many\"\n}\n", &["Invalid count argument", "main.tf line 2"]),
+    ("resource \"terraform_data\" \"a\" {\n  count = \"many\"\n}\n", &["Incorrect value type", "main.tf line 2"]),
     (
         "resource \"terraform_data\" \"a\" {\n  input = terraform_data.b.id\n}\n\
          resource \"terraform_data\" \"b\" {\n  input = terraform_data.a.id\n}\n",
@@ -83,21 +79,71 @@ fn an_apply_that_nobody_can_approve_changes_nothing() {
     assert!(!folder.path("terraform.tfstate").exists());
 }
 
+/// A folder with nothing set but what is given.
+fn connecting(settings: &[(&str, &str)]) -> Folder {
+    settings.iter().fold(Folder::with(VPC), |folder, (name, value)| folder.env(name, value))
+}
+
+const REGION: (&str, &str) = ("AWS_REGION", "eu-west-1");
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "a-secret-that-nobody-sees")];
+/// A port on which nothing listens.
+const NOBODY: (&str, &str) = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+
+#[test]
+fn a_missing_region_is_named() {
+    let texts = &["No AWS region", "AWS_REGION", "AWS_DEFAULT_REGION"];
+    connecting(&KEYS).infra(["plan", "-input=false"]).fails(texts);
+    connecting(&[KEYS[0], KEYS[1], ("AWS_REGION", "")]).infra(["plan", "-input=false"]).fails(texts);
+}
+
 #[test]
 fn missing_credentials_are_named() {
-    let folder = Folder::with(VPC);
-    folder.infra(["plan", "-input=false"]).fails(&["credential"]);
+    connecting(&[REGION]).infra(["plan", "-input=false"]).fails(&[
+        "No AWS credentials",
+        "AWS_PROFILE",
+        "aws sso login",
+    ]);
+}
+
+#[test]
+fn a_profile_that_does_not_exist_is_named() {
+    let folder = connecting(&[REGION, ("AWS_PROFILE", "nowhere"), ("AWS_CONFIG_FILE", "aws.ini")]);
+    folder.infra(["plan", "-input=false"]).fails(&[
+        "No such AWS profile",
+        "\"nowhere\" (AWS_PROFILE)",
+        "There are: none.",
+    ]);
+    folder.write("aws.ini", "[default]\nregion = eu-west-1\n\n[profile shop]\nregion = eu-west-1\n");
+    folder.infra(["plan", "-input=false"]).fails(&["\"nowhere\" (AWS_PROFILE)", "There are: default, shop."]);
+    folder.write("provider.tf", "provider \"aws\" {\n  profile = \"elsewhere\"\n}\n");
+    folder
+        .infra(["plan", "-input=false"])
+        .fails(&["\"elsewhere\" (profile in the provider block)", "provider.tf line 1"]);
 }
 
 #[test]
 fn an_endpoint_that_does_not_answer_is_named() {
-    let folder = Folder::with(VPC)
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "a-secret-that-nobody-sees")
-        .env("AWS_MAX_ATTEMPTS", "1");
-    let run = folder.infra(["plan", "-input=false"]).fails(&["AWS cannot be reached", "AWS_ENDPOINT_URL"]);
+    let folder = connecting(&[REGION, KEYS[0], KEYS[1], NOBODY]);
+    let texts = &["AWS cannot be reached", "no answer from http://127.0.0.1:9:", "refused", "AWS_ENDPOINT_URL"];
+    let run = folder.infra(["plan", "-input=false"]).fails(texts);
     assert!(!run.stderr.contains("a-secret-that-nobody-sees"));
+
+    // Of a single service, when something is asked of it.
+    let provider = "provider \"aws\" {\n  skip_credentials_validation = true\n  skip_requesting_account_id = true\n  \
+                    max_retries = 1\n\n  endpoints {\n    ec2 = \"http://127.0.0.1:9\"\n  }\n}\n\n\
+                    data \"aws_availability_zones\" \"all\" {\n}\n";
+    let folder = connecting(&[REGION, KEYS[0], KEYS[1]]);
+    folder.write("provider.tf", provider);
+    folder.infra(["plan", "-input=false"]).fails(&["DescribeAvailabilityZones", "no answer from http://127.0.0.1:9:"]);
+}
+
+#[test]
+fn variables_that_are_set_to_nothing_are_not_set() {
+    let empty =
+        ["AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL_STS", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"].map(|n| (n, ""));
+    let mut settings = vec![("AWS_DEFAULT_REGION", "eu-west-1"), KEYS[0], KEYS[1], NOBODY];
+    settings.extend(empty);
+    connecting(&settings).infra(["plan", "-input=false"]).fails(&["no answer from http://127.0.0.1:9:"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use infra_address::ResourceInstance;
 use infra_lang::config::ProvisionerWhen;
-use infra_provider::{ApplyRequest, Private, Problem};
+use infra_provider::{ApplyRequest, Private, Problem, Token};
 use infra_value::Value;
 
 use super::Applier;
@@ -55,6 +55,8 @@ impl Applier<'_> {
                 config: &null,
                 private: &Private(object.private.clone()),
                 checkpoint: &|_| {},
+                token: &Token::default(),
+                held: &|_| false,
             })
             .await;
         let elapsed = started.elapsed();

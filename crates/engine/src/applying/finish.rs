@@ -59,10 +59,12 @@ impl Applier<'_> {
             })
             .sum::<usize>();
         let left = planned.saturating_sub(self.done.get());
+        let releases = if failed || left > 0 { Vec::new() } else { self.ready_releases() };
+        let providers = self.providers.take();
         let counts = *self.counts.borrow();
         let problems = self.world.take_problems();
         let (state, unwritten): (State, Option<String>) = self.book.close();
-        Applied { state, counts, left, unwritten, problems }
+        Applied { state, counts, left, unwritten, releases, providers, problems }
     }
 
     /// The conditions of a data source that was read while planning are not evaluated again by an apply, and a state says

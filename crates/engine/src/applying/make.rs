@@ -1,15 +1,14 @@
 //! Creating, updating and reading one object.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use infra_address::{ResourceInstance, ResourceMode};
 use infra_diag::{Diagnostic, Severity};
 use infra_lang::config::{ProvisionerWhen, Resource as Block};
-use infra_lang::eval::decode_body;
 use infra_provider::plan as rules;
-use infra_provider::{ApplyRequest, Configured, Private, Problem};
+use infra_provider::{ApplyRequest, Configured, Private, Problem, Token};
 use infra_schema::Schema;
-use infra_state::Instance;
+use infra_state::{Instance, Intent};
 use infra_value::{Marks, Path, Value};
 
 use super::Applier;
@@ -18,7 +17,7 @@ use crate::asking::ask;
 use crate::conditions::{nested_read_failed, resource_rules};
 use crate::expand::Repetition;
 use crate::plan::{Action, Reason, ResourceChange};
-use crate::planning::instance_diagnostics;
+use crate::planning::{configuration, instance_diagnostics};
 use crate::ui::Event;
 use crate::{codec, marks};
 
@@ -52,24 +51,16 @@ impl Applier<'_> {
             return false;
         };
         let Some(configured) = self.provider_of(number) else { return false };
-        let severity = Severity::Error;
         let scope = self.world.scope(&address.module, Some(repetition.clone()));
-        let before = &block.lifecycle.preconditions;
-        if !resource_rules(address, before, "Resource precondition failed", severity).check(&self.world, &scope) {
-            return false;
-        }
         let known = self.registry.get(&change.provider.source);
         let schema = known.and_then(|p| match address.resource.mode {
             ResourceMode::Data => p.data_schema(&address.resource.ty),
             _ => p.resource_schema(&address.resource.ty),
         });
         let Some(schema) = schema else { return self.internal(address, "Its type has no schema.") };
-        let (config, problems) = decode_body(&block.body, &schema.block, &scope, &[]);
-        let failed = problems.has_errors();
-        self.world.report(problems);
-        if failed {
+        let Some(config) = configuration(&self.world, block, address, &schema.block, &scope, Severity::Error) else {
             return false;
-        }
+        };
         let (config, config_marks) = marks::take(&config);
         let job = Job {
             number,
@@ -176,14 +167,25 @@ impl Applier<'_> {
         if change.action == Action::CreateThenDelete {
             self.depose(*number, change);
         }
+        // Until its provisioners have succeeded a new object counts as half made.
+        let provisions = creates && job.block.provisioners.iter().any(|p| p.when == ProvisionerWhen::Create);
+        let token = if creates { Token::unique() } else { Token::default() };
+        if creates && !self.begin(job, &token, &planned, provisions) {
+            let old = self.deposed.borrow_mut().remove(number);
+            self.book.write(|state| restore(state, change, old));
+            return None;
+        }
         let shown = if creates { Action::Create } else { Action::Update };
         self.ui.event(Event::ApplyStart { address, deposed: None, action: shown, id: id_of(&prior) });
         let started = Instant::now();
         let (book, found, private) = (&self.book, &job.config_marks, &planned.1);
         let checkpoint = |partial: Value| {
-            let encoded = encode(schema, change, &marked(schema, found, &partial), private, true);
-            book.write_at_once(|state| state.set_current(address, &change.provider, Some(encoded)));
+            let object = encode(schema, change, &marked(schema, found, &partial), private, provisions);
+            book.made(token.as_str(), &object, |state| {
+                state.set_current(address, &change.provider, Some(object.clone()));
+            });
         };
+        let held = |id: &str| book.look(|state| crate::recovering::holds(state, &address.resource.ty, id));
         let applied = configured
             .apply(ApplyRequest {
                 ty: &address.resource.ty,
@@ -192,6 +194,8 @@ impl Applier<'_> {
                 config: &job.config,
                 private: &planned.1,
                 checkpoint: &checkpoint,
+                token: &token,
+                held: &held,
             })
             .await;
         let failed = applied.problems.iter().any(Problem::is_error);
@@ -203,17 +207,23 @@ impl Applier<'_> {
         if !failed && !applied.legacy {
             inconsistent = self.check_result(job, &planned.0, &applied.value);
         }
-        // Until its provisioners have succeeded a new object counts as half made.
-        let provisions = creates && job.block.provisioners.iter().any(|p| p.when == ProvisionerWhen::Create);
-        let tainted = creates && (failed || inconsistent || provisions);
+        // Nobody has said that it failed: what there is counts, and the next run looks again.
+        let uncertain = creates && failed && applied.uncertain;
+        let tainted = creates && ((failed && !uncertain) || inconsistent || provisions);
         let encoded = (!applied.value.is_null()).then(|| encode(job.schema, change, &value, &applied.private, tainted));
         let gone = encoded.is_none();
+        if creates && !uncertain {
+            self.book.end([token.as_str().to_string()]);
+        }
         self.book.write(|state| {
             state.set_current(address, &change.provider, encoded);
-            if gone && failed && change.action == Action::CreateThenDelete {
+            if gone && failed && !uncertain && change.action == Action::CreateThenDelete {
                 restore(state, change, self.deposed.borrow_mut().remove(number));
             }
         });
+        if uncertain {
+            self.world.report([unknown_outcome(address)]);
+        }
         if failed || inconsistent {
             self.ui.event(Event::ApplyFailed { address, deposed: None, action: shown, elapsed });
             return None;
@@ -240,6 +250,35 @@ impl Applier<'_> {
         }
         counts.import += usize::from(change.importing.is_some());
         Some(value)
+    }
+
+    /// Writes down that an object is about to be created. False after the error has been told: then it must not be.
+    fn begin(&self, job: &Job<'_>, token: &Token, planned: &(Value, Private), provisions: bool) -> bool {
+        let (change, schema) = (job.change, job.schema);
+        if change.action.is_replace() {
+            // The old object must not pass for the new one.
+            self.book.flush();
+        }
+        let value = marked(schema, &job.config_marks, &planned.0);
+        let intent = Intent {
+            token: token.as_str().to_string(),
+            address: change.address.clone(),
+            provider: change.provider.clone(),
+            began: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            object: encode(schema, change, &value, &planned.1, provisions),
+            made: false,
+        };
+        let Err(why) = self.book.begin(&intent) else { return true };
+        self.world.report([Diagnostic::error(
+            format!("{} was not created", change.address),
+            format!(
+                "What is about to be created is first written down beside the state, so that it is never lost, and that \
+                 failed: {why}."
+            ),
+        )
+        .at(job.block.decl_range.clone())
+        .about(&change.address)]);
+        false
     }
 
     async fn provision_new(&self, job: &Job<'_>, value: &Value) -> bool {
@@ -319,6 +358,15 @@ fn encode(schema: &Schema, change: &ResourceChange, value: &Value, private: &Pri
 
 pub(super) fn id_of(value: &Value) -> &str {
     value.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What is said of a creation that nobody has said to have failed.
+fn unknown_outcome(address: &ResourceInstance) -> Diagnostic {
+    Diagnostic::warning(
+        format!("What came of creating {address} is not known"),
+        "The cloud gave no answer that says so. The next plan looks for the object, and goes on with it if it is there.",
+    )
+    .about(address)
 }
 
 /// Puts a deposed object back where its replacement could not be made.

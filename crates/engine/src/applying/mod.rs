@@ -12,24 +12,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use infra_address::{InstanceKey, ProviderConfig, ResourceInstance};
+use infra_address::{ModulePath, ProviderConfig, ResourceInstance, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics};
-use infra_lang::config::Config;
+use infra_lang::config::{Config, Resource as Block};
 use infra_lang::functions::FunctionContext;
 use infra_provider::Configured;
-use infra_state::State;
+use infra_state::{State, Underway};
 use infra_value::Value;
 
 pub use book::StateStore;
+pub(crate) use steps::operations;
 
 use self::book::Book;
 use self::steps::Step;
 use crate::codec;
-use crate::expand::expand;
+use crate::ephemeral::{self, Ephemerals};
+use crate::expand::Repetition;
 use crate::graph::{Graph, Node};
 use crate::plan::{Action, Counts, Plan, PlanMode};
-use crate::planning::{configure, expand_module};
+use crate::planning::{Expansion, configure, expand_block, expand_module};
 use crate::registry::Registry;
+use crate::releases::Ready;
 use crate::targets;
 use crate::ui::Ui;
 use crate::walk::{Visited, walk};
@@ -51,6 +54,10 @@ pub struct ApplyInputs<'a> {
     pub plan: &'a Plan,
     /// Where the state is written.
     pub store: &'a mut dyn StateStore,
+    /// The record of what is being created, beside the state.
+    pub underway: &'a Underway,
+    /// Creations of earlier runs that the plan's prior state tells the end of.
+    pub settled: &'a [String],
     /// Set when somebody wants to stop: what is under way ends, nothing else starts.
     pub stop: &'a AtomicBool,
     /// How many operations at once.
@@ -69,6 +76,10 @@ pub struct Applied {
     pub left: usize,
     /// Why the state could not be written at the end, if it could not.
     pub unwritten: Option<String>,
+    /// Releases that can go on now; none after an error.
+    pub releases: Vec<Ready>,
+    /// The providers that were made ready.
+    pub providers: HashMap<ProviderConfig, Arc<dyn Configured>>,
     /// Errors and warnings.
     pub problems: Diagnostics,
 }
@@ -89,11 +100,13 @@ pub(crate) struct Applier<'a> {
     pub counts: RefCell<Counts>,
     pub done: Cell<usize>,
     pub limit: tokio::sync::Semaphore,
+    ephemerals: Ephemerals,
 }
 
 /// Does what a plan says.
 pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
-    let ApplyInputs { config, registry, functions, workspace, variables, plan, store, stop, parallelism, ui } = inputs;
+    let ApplyInputs { config, registry, functions, workspace, variables, plan, store, underway, settled, stop, .. } = inputs;
+    let (parallelism, ui) = (inputs.parallelism, inputs.ui);
     let extra: BTreeSet<ProviderConfig> = plan.changes.iter().map(|c| c.provider.clone()).collect();
     let (graph, problems) = Graph::build(config, registry, &extra);
     let mut world = World::new(config, functions, workspace, variables, Box::new(|_| infra_value::Type::Dynamic));
@@ -111,7 +124,7 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
             .filter(|(_, change)| change.deposed.is_none())
             .map(|(i, change)| (change.address.clone(), i))
             .collect(),
-        book: Book::new(plan.prior_state.clone(), store),
+        book: Book::new(plan.prior_state.clone(), store, underway),
         ui,
         stop,
         providers: RefCell::default(),
@@ -119,7 +132,9 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
         counts: RefCell::default(),
         done: Cell::new(0),
         limit: tokio::sync::Semaphore::new(parallelism.max(1)),
+        ephemerals: Ephemerals::default(),
     };
+    applier.book.take_over(settled);
     tokio::select! {
         () = applier.run() => {}
         () = applier.book.keep_up() => {}
@@ -132,19 +147,23 @@ impl Applier<'_> {
         let wanted = self.wanted();
         self.note_unchanged();
         let steps = steps::of_plan(self.plan, &self.graph, &wanted);
-        walk(&steps.before, |i| {
+        self.ephemerals.expect(&self.graph, &wanted);
+        let work = walk(&steps.before, |i| {
             let step = steps.steps[i];
             async move {
                 let good = match step {
                     Step::Start(node) => self.start(node).await,
-                    Step::End(_) => true,
+                    Step::End(node) => {
+                        self.ephemerals.done(&self.world, self.ui, node).await;
+                        true
+                    }
                     Step::Make(change) => self.limited(self.make(change)).await,
                     Step::Destroy(change) => self.limited(self.destroy(change)).await,
                 };
                 if good { Visited::Done } else { Visited::Failed }
             }
-        })
-        .await;
+        });
+        self.ephemerals.around(&self.world, self.ui, work).await;
     }
 
     /// Runs an operation when there is room, unless nothing is to be started any more.
@@ -200,20 +219,12 @@ impl Applier<'_> {
                 let Some(block) = self.world.config.module(path).and_then(|m| m.resource(resource)) else {
                     return true;
                 };
-                let modules = self.world.modules.borrow().instances.get(path).cloned().unwrap_or_default();
-                let mut good = true;
-                for module in modules {
-                    let scope = self.world.scope(&module, None);
-                    let expanded = expand(block.count.as_ref(), block.for_each.as_ref(), &scope);
-                    let Some((shape, repetitions)) = self.world.told(expanded) else {
-                        good = false;
-                        continue;
-                    };
-                    let keys: Vec<InstanceKey> = repetitions.keys().cloned().collect();
-                    self.world.expand(&module, resource, shape, repetitions);
-                    for key in keys {
-                        let address = ResourceInstance { module: module.clone(), resource: resource.clone(), key };
-                        self.set_unchanged_value(&address);
+                let Expansion { instances, failed } = expand_block(&self.world, path, block);
+                let mut good = failed.is_empty();
+                for (address, repetition) in instances {
+                    match address.resource.mode {
+                        ResourceMode::Ephemeral => good &= self.open(node, path, block, &address, repetition).await,
+                        _ => self.set_unchanged_value(&address),
                     }
                 }
                 good
@@ -221,12 +232,29 @@ impl Applier<'_> {
         }
     }
 
+    async fn open(
+        &self,
+        node: usize,
+        path: &ModulePath,
+        block: &Block,
+        address: &ResourceInstance,
+        repetition: Repetition,
+    ) -> bool {
+        let provider = crate::graph::provider_of(self.world.config, path, block);
+        let configured = self.providers.borrow().get(&provider).cloned();
+        let (Some(known), Some(configured)) = (self.registry.get(&provider.source), configured) else { return false };
+        let site = ephemeral::Site { node, block, provider: &**known, configured };
+        self.ephemerals.open(&self.world, self.ui, &site, address, repetition).await
+    }
+
     async fn start_provider(&self, provider: &ProviderConfig) -> bool {
         let used = self
             .plan
             .changes
             .iter()
-            .any(|c| c.provider == *provider && !matches!(c.action, Action::NoOp | Action::Forget));
+            .any(|c| c.provider == *provider && !matches!(c.action, Action::NoOp | Action::Forget))
+            || self.plan.releases.iter().any(|r| r.is_active() && r.provider == *provider)
+            || ephemeral::uses(self.world.config, provider);
         if !used || self.registry.get(&provider.source).is_none() {
             return true;
         }

@@ -147,3 +147,38 @@ impl Builder {
         false
     }
 }
+
+/// What each operation of a plan waits for, by what is done to what; the steps between are seen through.
+pub(crate) fn operations(plan: &Plan, graph: &Graph) -> BTreeMap<String, Vec<String>> {
+    let Steps { steps, before } = of_plan(plan, graph, &(0..graph.nodes.len()).collect());
+    let name = |step: usize| {
+        let (change, done) = match steps[step] {
+            Step::Make(change) => (&plan.changes[change], made(plan.changes[change].action)),
+            Step::Destroy(change) => (&plan.changes[change], "destroy"),
+            Step::Start(_) | Step::End(_) => return None,
+        };
+        let deposed = change.deposed.as_ref().map(|key| format!(" deposed {key}")).unwrap_or_default();
+        Some(format!("{}{deposed} ({done})", change.address))
+    };
+    let awaited = |step: usize| {
+        let (mut names, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut open: Vec<usize> = before[step].iter().copied().collect();
+        while let Some(next) = open.pop() {
+            match name(next) {
+                Some(name) => drop(names.insert(name)),
+                None => open.extend(before[next].iter().filter(|step| seen.insert(**step))),
+            }
+        }
+        names.into_iter().collect()
+    };
+    (0..steps.len()).filter_map(|step| Some((name(step)?, awaited(step)))).collect()
+}
+
+fn made(action: Action) -> &'static str {
+    match action {
+        Action::Read => "read",
+        Action::Update => "update",
+        Action::Forget => "forget",
+        _ => "create",
+    }
+}

@@ -4,14 +4,13 @@ use std::time::Instant;
 
 use infra_address::ResourceInstance;
 use infra_diag::{Diagnostic, Severity};
-use infra_lang::eval::decode_body;
 use infra_provider::plan as rules;
 use infra_provider::{Private, Problem, Provider};
 use infra_value::Value;
 
 use super::Planner;
 use super::providers::instance_diagnostics;
-use super::resource::Site;
+use super::resource::{Site, configuration};
 use crate::conditions::{nested_read_failed, resource_rules};
 use crate::expand::Repetition;
 use crate::marks;
@@ -22,7 +21,7 @@ impl<'a> Planner<'a> {
     /// Reads one data source, or plans to. False after its errors have been told.
     pub(super) async fn data(
         &self,
-        site: &Site<'a>,
+        site: &Site<'_>,
         provider: &'a dyn Provider,
         address: &ResourceInstance,
         repetition: Repetition,
@@ -35,17 +34,9 @@ impl<'a> Planner<'a> {
         let severity = if self.recording.get() { Severity::Error } else { Severity::Warning };
         let scope = world.scope(&address.module, Some(repetition.clone()));
         let lifecycle = &site.block.lifecycle;
-        if !resource_rules(address, &lifecycle.preconditions, "Resource precondition failed", severity)
-            .check(world, &scope)
-        {
+        let Some(config) = configuration(world, site.block, address, &schema.block, &scope, severity) else {
             return false;
-        }
-        let (config, problems) = decode_body(&site.block.body, &schema.block, &scope, &[]);
-        let failed = problems.has_errors();
-        world.report(problems.into_iter().map(|p| p.within(context(site))));
-        if failed {
-            return false;
-        }
+        };
         let (config, config_marks) = marks::take(&config);
         let problems = provider.validate_data(&address.resource.ty, &config);
         let invalid = problems.iter().any(Problem::is_error);
@@ -131,8 +122,4 @@ impl<'a> Planner<'a> {
     fn waits(&self, node: usize) -> bool {
         self.recording.get() && !self.graph.waits_for_changes_of[node].is_disjoint(&self.changing.borrow())
     }
-}
-
-fn context(site: &Site<'_>) -> String {
-    format!("data \"{}\" \"{}\"", site.block.address.ty, site.block.address.name)
 }

@@ -2,19 +2,19 @@
 
 use infra_address::ResourceInstance;
 use infra_diag::{Diagnostic, Severity};
-use infra_lang::eval::{decode_body, references};
 use infra_provider::plan::{self as rules, ActionInputs};
 use infra_provider::{Configured, Planned, Private, Provider};
-use infra_schema::Schema;
+use infra_schema::{Block, Schema};
 use infra_state::Instance;
 use infra_value::{Marks, Path, Value};
 
 use super::Planner;
 use super::providers::instance_diagnostics;
-use super::resource::Site;
+use super::resource::{Site, configuration};
 use crate::asking::ask;
 use crate::conditions::resource_rules;
 use crate::expand::Repetition;
+use crate::generated::{Generated, generate};
 use crate::marks;
 use crate::plan::{Action, PlanMode, Reason, ResourceChange};
 
@@ -31,12 +31,11 @@ impl<'a> Planner<'a> {
     /// Plans one instance. False after its errors have been told.
     pub(super) async fn managed(
         &self,
-        site: &Site<'a>,
+        site: &Site<'_>,
         provider: &'a dyn Provider,
         address: &ResourceInstance,
         repetition: Repetition,
     ) -> bool {
-        let world = &self.world;
         let Some(schema) = provider.resource_schema(&address.resource.ty) else { return false };
         let configured = self.providers.borrow().get(&site.provider).cloned();
         let Some(configured) = configured else { return false };
@@ -50,23 +49,44 @@ impl<'a> Planner<'a> {
 
         if self.options.mode == PlanMode::RefreshOnly {
             let value = prior.unwrap_or_else(|| Value::unknown(schema.block.ty()));
-            world.set_value(&address.module, &address.resource, &address.key, value.clone());
+            self.world.set_value(&address.module, &address.resource, &address.key, value.clone());
             self.post_conditions(site, address, &repetition, value, Severity::Warning);
             return true;
         }
+        let generated = match self.generated(site, &schema.block, address, prior.as_ref()) {
+            Ok(generated) => generated,
+            Err(problem) => {
+                self.world.report([problem]);
+                return false;
+            }
+        };
+        let written = generated.as_ref().map(|g| Site { block: &g.block, provider: site.provider.clone(), ..*site });
+        let site = written.as_ref().unwrap_or(site);
+        let text = generated.as_ref().map(|g| g.text.clone());
+        let found = Found { configured: &*configured, provider, schema, object, prior, importing, generated: text };
+        let good = self.plan_found(site, address, &repetition, &found).await;
+        if !good && generated.is_some() {
+            self.keep_generated(site, address, found);
+        }
+        good
+    }
+
+    /// Plans an instance from what was found of it. False after its errors have been told.
+    async fn plan_found(
+        &self,
+        site: &Site<'_>,
+        address: &ResourceInstance,
+        repetition: &Repetition,
+        found: &Found<'_>,
+    ) -> bool {
+        let world = &self.world;
+        let schema = found.schema;
         let scope = world.scope(&address.module, Some(repetition.clone()));
         let lifecycle = &site.block.lifecycle;
         let severity = if self.recording.get() { Severity::Error } else { Severity::Warning };
-        let before = resource_rules(address, &lifecycle.preconditions, "Resource precondition failed", severity);
-        if !before.check(world, &scope) {
+        let Some(config) = configuration(world, site.block, address, &schema.block, &scope, severity) else {
             return false;
-        }
-        let (config, problems) = decode_body(&site.block.body, &schema.block, &scope, &[]);
-        let failed = problems.has_errors();
-        world.report(problems.into_iter().map(|p| p.within(context(site))));
-        if failed {
-            return false;
-        }
+        };
         let triggered = match self.is_triggered(site, address, &scope) {
             Ok(triggered) => triggered,
             Err(problem) => {
@@ -74,11 +94,11 @@ impl<'a> Planner<'a> {
                 return false;
             }
         };
-        let inputs = Inputs { schema, configured: &*configured, provider, object, prior, config, triggered };
+        let inputs = Inputs { found, config, triggered };
         let Some(outcome) = self.plan_instance(site, address, &inputs).await else { return false };
         let dependencies = self.graph.state_dependencies(site.node);
         let null = || Value::null(schema.block.ty());
-        let before = inputs.prior.clone().unwrap_or_else(null);
+        let before = found.prior.clone().unwrap_or_else(null);
         let action = outcome.action;
         let mut good = true;
         if lifecycle.prevent_destroy && action.is_replace() {
@@ -99,13 +119,54 @@ impl<'a> Planner<'a> {
             before,
             after: outcome.after.clone(),
             replace_paths: outcome.replace_paths,
-            importing,
-            generated_config: None,
+            importing: found.importing.clone(),
+            generated_config: found.generated.clone(),
             private: outcome.private,
             create_before_destroy: self.graph.create_before_destroy.contains(&site.node),
             dependencies,
         });
-        good & self.post_conditions(site, address, &repetition, outcome.after, severity)
+        good & self.post_conditions(site, address, repetition, outcome.after, severity)
+    }
+
+    /// The block for an object that is imported and has none.
+    fn generated(
+        &self,
+        site: &Site<'_>,
+        schema: &Block,
+        address: &ResourceInstance,
+        object: Option<&Value>,
+    ) -> Result<Option<Generated>, Diagnostic> {
+        match (object, &self.options.generate_config) {
+            (Some(object), Some(file)) if self.is_to_be_generated(address) => {
+                generate(site.block, &site.provider, schema, object, file).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn is_to_be_generated(&self, address: &ResourceInstance) -> bool {
+        address.module.is_root() && self.to_generate.contains(&address.resource)
+    }
+
+    /// Keeps generated configuration in the plan although it could not be planned with: it is a start.
+    fn keep_generated(&self, site: &Site<'_>, address: &ResourceInstance, found: Found<'_>) {
+        let object = found.prior.unwrap_or_else(|| Value::null(found.schema.block.ty()));
+        self.record(ResourceChange {
+            address: address.clone(),
+            deposed: None,
+            previous_address: None,
+            provider: site.provider.clone(),
+            action: Action::NoOp,
+            reason: None,
+            before: object.clone(),
+            after: object,
+            replace_paths: Vec::new(),
+            importing: None,
+            generated_config: found.generated,
+            private: Private::default(),
+            create_before_destroy: false,
+            dependencies: Vec::new(),
+        });
     }
 
     fn post_conditions(
@@ -137,7 +198,8 @@ impl<'a> Planner<'a> {
     }
 
     async fn plan_instance(&self, site: &Site<'_>, address: &ResourceInstance, inputs: &Inputs<'_>) -> Option<Outcome> {
-        let Inputs { schema, provider, object, prior, config, triggered, .. } = inputs;
+        let Inputs { found, config, triggered } = inputs;
+        let Found { schema, provider, object, prior, .. } = found;
         let block = &schema.block;
         let ty = &*address.resource.ty;
         let (config, config_marks) = marks::take(config);
@@ -219,10 +281,11 @@ impl<'a> Planner<'a> {
         config: &Value,
         private: &Private,
     ) -> Option<Planned> {
-        match ask(inputs.configured, site.block, inputs.schema, prior, config, private).await {
+        let Found { configured, schema, .. } = inputs.found;
+        match ask(*configured, site.block, schema, prior, config, private).await {
             Ok(planned) => Some(planned),
             Err(problems) => {
-                let told = instance_diagnostics(problems, address, Some(site.block), &inputs.schema.block);
+                let told = instance_diagnostics(problems, address, Some(site.block), &schema.block);
                 self.world.report(told);
                 None
             }
@@ -245,15 +308,13 @@ impl<'a> Planner<'a> {
                 found = true;
                 triggered |= trigger.fires(change);
             }
-            if !found && self.recording.get() && self.options.targets.is_empty() {
-                let known = references(expr).0.len();
-                if known == 0 {
-                    return Err(Diagnostic::error(
-                        "Invalid replace_triggered_by reference",
-                        "This names no resource of this module.",
-                    )
-                    .at(expr.range.clone()));
-                }
+            if !found && trigger.is_never_planned() && self.recording.get() {
+                return Err(Diagnostic::error(
+                    "Invalid replace_triggered_by reference",
+                    "This has been read already, so no change of it is planned that could trigger anything. Name a \
+                     managed resource, for example a terraform_data with the value as its input.",
+                )
+                .at(expr.range.clone()));
             }
         }
         Ok(triggered)
@@ -288,13 +349,22 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// What an instance is planned from.
-struct Inputs<'i> {
-    schema: &'i Schema,
-    configured: &'i dyn Configured,
-    provider: &'i dyn Provider,
+/// Who provides an instance, and what there is of it.
+struct Found<'f> {
+    configured: &'f dyn Configured,
+    provider: &'f dyn Provider,
+    schema: &'f Schema,
     object: Option<Instance>,
     prior: Option<Value>,
+    /// The id that it is imported by.
+    importing: Option<String>,
+    /// The text of its block, if that was generated.
+    generated: Option<String>,
+}
+
+/// What an instance is planned from.
+struct Inputs<'i> {
+    found: &'i Found<'i>,
     config: Value,
     triggered: bool,
 }
@@ -308,11 +378,6 @@ fn marks_differ(before: &[(Path, Marks)], after: &[(Path, Marks)]) -> bool {
         paths
     };
     sensitive(before) != sensitive(after)
-}
-
-/// The heading of the snippet: the block that it is in.
-pub(super) fn context(site: &Site<'_>) -> String {
-    format!("resource \"{}\" \"{}\"", site.block.address.ty, site.block.address.name)
 }
 
 /// The error about an instance that must not be destroyed.

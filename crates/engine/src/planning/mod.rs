@@ -13,13 +13,13 @@ mod resource;
 pub(crate) use checks::evaluate as evaluate_checks;
 pub(crate) use orphans::removed_block;
 pub(crate) use providers::{configure, instance_diagnostics};
-pub(crate) use resource::{expand_module, unsupported};
+pub(crate) use resource::{Expansion, configuration, expand_block, expand_module, heading, unsupported};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use infra_address::{ProviderConfig, ResourceInstance, ResourceMode, Target};
+use infra_address::{ProviderConfig, Resource, ResourceInstance, ResourceMode, Target};
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::Config;
 use infra_lang::functions::FunctionContext;
@@ -27,10 +27,12 @@ use infra_provider::Configured;
 use infra_state::State;
 use infra_value::Value;
 
+use crate::ephemeral::Ephemerals;
 use crate::graph::{Graph, Node};
-use crate::moves;
+use crate::{generated, imports, moves};
 use crate::plan::{GivenVariable, Plan, PlanMode, ResourceChange};
 use crate::registry::Registry;
+use crate::releases::ReleaseChange;
 use crate::targets;
 use crate::ui::Ui;
 use crate::walk::{Visited, walk};
@@ -71,6 +73,8 @@ pub struct PlanOptions {
     pub replace: Vec<ResourceInstance>,
     /// An object that the command line asks to import, beside those of `import` blocks.
     pub import: Option<(ResourceInstance, String)>,
+    /// The file for configuration of imported objects that have none; without one, each of them needs a block.
+    pub generate_config: Option<String>,
     /// How many calls to providers at once.
     pub parallelism: usize,
 }
@@ -83,6 +87,7 @@ impl Default for PlanOptions {
             targets: Vec::new(),
             replace: Vec::new(),
             import: None,
+            generate_config: None,
             parallelism: 10,
         }
     }
@@ -121,6 +126,11 @@ pub(crate) struct Planner<'a> {
     /// Blocks whose instances are not known because of an error.
     pub failed: RefCell<BTreeSet<usize>>,
     pub imports: RefCell<BTreeMap<ResourceInstance, String>>,
+    /// Instances that `import` blocks name with an id that cannot be told.
+    pub not_importable: RefCell<BTreeSet<ResourceInstance>>,
+    pub ephemerals: Ephemerals,
+    /// Resources of the root module whose configuration is generated.
+    pub to_generate: BTreeSet<Resource>,
     /// What the targets need, worked out once.
     pub targeted: OnceCell<BTreeSet<usize>>,
     pub limit: tokio::sync::Semaphore,
@@ -132,40 +142,50 @@ pub(crate) struct Planner<'a> {
 pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
     let PlanInputs { config, registry, functions, workspace, given, variables, state, options, ui } = inputs;
     let extra: BTreeSet<ProviderConfig> = state.instances().map(|(_, provider, _)| provider.clone()).collect();
+    let stubbed = match options.generate_config.is_some() && options.mode == PlanMode::Normal {
+        true => Some(generated::with_stubs(config, &state)),
+        false => None,
+    };
+    let written = config;
+    let config = stubbed.as_ref().unwrap_or(config);
     let (graph, graph_problems) = Graph::build(config, registry, &extra);
-    let moved = moves::apply(config, &state);
+    let moved = moves::apply(config, registry, &state);
     let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
     let world = World::new(config, functions, workspace, variables, Box::new(unknown));
     world.report(graph_problems);
     world.report(moved.problems.clone());
     world.report(orphans::still_declared(config));
+    if options.mode == PlanMode::Normal {
+        world.report(imports::missing_blocks(written, options.generate_config.is_some()));
+    }
     world.report(targets::check_moves(&options.targets, &moved));
-    let stored = moved.state.clone();
-    let planner = Planner {
-        prior: RefCell::new(without_data(&stored)),
-        stored,
-        moves: moved,
-        world,
-        graph,
-        registry,
-        options: &options,
-        ui,
-        providers: RefCell::default(),
-        known: RefCell::default(),
-        changes: RefCell::default(),
-        spoken_for: RefCell::default(),
-        changing: RefCell::default(),
-        failed: RefCell::default(),
-        imports: RefCell::default(),
-        targeted: OnceCell::new(),
-        limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
-        recording: Cell::new(options.mode != PlanMode::Destroy),
-    };
     let checks_before = state.check_results.clone();
+    let mut planner = Planner::new(world, graph, registry, &options, ui, moved);
+    let stubs = config.root.resources.keys().filter(|resource| !written.root.resources.contains_key(*resource));
+    planner.to_generate = stubs.cloned().collect();
     if !planner.world.has_errors() {
         planner.run().await;
     }
     planner.finish(&state, given, checks_before)
+}
+
+/// The providers of these configurations, ready for calls: with what they depend on evaluated as for a plan that reads
+/// nothing of what is in the state. One that cannot be made ready is left out; the plan says why.
+pub(crate) async fn ready_providers(
+    inputs: &PlanInputs<'_>,
+    wanted: &BTreeSet<ProviderConfig>,
+) -> HashMap<ProviderConfig, Arc<dyn Configured>> {
+    let PlanInputs { config, registry, functions, workspace, variables, state, .. } = inputs;
+    let (graph, _) = Graph::build(config, registry, wanted);
+    let nodes = wanted.iter().filter_map(|provider| graph.find(&Node::Provider(provider.clone())));
+    let nodes = targets::with_dependencies(&graph, nodes);
+    let options = PlanOptions { refresh: false, parallelism: inputs.options.parallelism, ..PlanOptions::default() };
+    let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
+    let world = World::new(config, functions, workspace, variables.clone(), Box::new(unknown));
+    let planner = Planner::new(world, graph, registry, &options, &crate::ui::Silent, moves::apply(config, registry, state));
+    planner.recording.set(false);
+    planner.visit_all(&nodes).await;
+    planner.providers.take()
 }
 
 fn without_data(state: &State) -> State {
@@ -174,27 +194,72 @@ fn without_data(state: &State) -> State {
     managed
 }
 
+impl<'a> Planner<'a> {
+    fn new(
+        world: World<'a>,
+        graph: Graph,
+        registry: &'a Registry,
+        options: &'a PlanOptions,
+        ui: &'a dyn Ui,
+        moved: moves::Moved,
+    ) -> Planner<'a> {
+        let stored = moved.state.clone();
+        Planner {
+            prior: RefCell::new(without_data(&stored)),
+            stored,
+            moves: moved,
+            world,
+            graph,
+            registry,
+            options,
+            ui,
+            providers: RefCell::default(),
+            known: RefCell::default(),
+            changes: RefCell::default(),
+            spoken_for: RefCell::default(),
+            changing: RefCell::default(),
+            failed: RefCell::default(),
+            imports: RefCell::default(),
+            not_importable: RefCell::default(),
+            ephemerals: Ephemerals::default(),
+            to_generate: BTreeSet::new(),
+            targeted: OnceCell::new(),
+            limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
+            recording: Cell::new(options.mode != PlanMode::Destroy),
+        }
+    }
+}
+
 impl Planner<'_> {
     async fn run(&self) {
         let wanted = self.wanted();
+        self.visit_all(&wanted).await;
+        self.plan_orphans(&wanted).await;
+        self.plan_outputs(&wanted);
+        self.check_everything();
+        self.unused_requests();
+    }
+
+    /// Visits nodes in the order of what they depend on.
+    async fn visit_all(&self, wanted: &BTreeSet<usize>) {
         let dependencies: Vec<BTreeSet<usize>> = self
             .graph
             .dependencies
             .iter()
             .enumerate()
-            .map(|(i, needs)| if wanted.contains(&i) { needs & &wanted } else { BTreeSet::new() })
+            .map(|(i, needs)| if wanted.contains(&i) { needs & wanted } else { BTreeSet::new() })
             .collect();
-        self.read_imports();
-        let left_out = walk(&dependencies, |i| {
+        self.ephemerals.expect(&self.graph, wanted);
+        let visits = walk(&dependencies, |i| {
             let visit = wanted.contains(&i);
-            async move { if visit { self.visit(i).await } else { Visited::Done } }
-        })
-        .await;
+            async move {
+                let visited = if visit { self.visit(i).await } else { Visited::Done };
+                self.ephemerals.done(&self.world, self.ui, i).await;
+                visited
+            }
+        });
+        let left_out = self.ephemerals.around(&self.world, self.ui, visits).await;
         self.failed.borrow_mut().extend(left_out);
-        self.plan_orphans(&wanted).await;
-        self.plan_outputs(&wanted);
-        self.check_everything();
-        self.unused_requests();
     }
 
     /// The nodes that are looked at: all of them, or those that the targets need; to destroy without refreshing, only
@@ -279,6 +344,8 @@ impl Planner<'_> {
                  meant for exceptional situations, such as recovering from mistakes.",
             )]);
         }
+        let releases = self.plan_releases(&mut changes);
+        let errored = errored || self.world.has_errors();
         let relevant_attributes = self.relevant_attributes(&changes, &outputs);
         let mut prior_state = self.prior.take();
         prior_state.serial = state.serial;
@@ -287,6 +354,7 @@ impl Planner<'_> {
         let any_change = changes.iter().any(ResourceChange::is_visible)
             || outputs.values().any(|o| o.action != crate::plan::Action::NoOp);
         let refreshed = self.options.mode == PlanMode::RefreshOnly && !drift.is_empty();
+        let releasing = releases.iter().any(ReleaseChange::is_active);
         let plan = Plan {
             mode: self.options.mode,
             variables: given,
@@ -294,11 +362,12 @@ impl Planner<'_> {
             drift,
             outputs,
             prior_state,
+            releases,
             checks: self.world.conditions.borrow().to_list(),
             relevant_attributes,
             targets: self.options.targets.clone(),
             timestamp: timestamp(self.world.functions),
-            applyable: !errored && (any_change || refreshed),
+            applyable: !errored && (any_change || refreshed || releasing),
             complete: !errored && self.options.targets.is_empty(),
             errored,
         };

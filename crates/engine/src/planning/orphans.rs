@@ -13,18 +13,9 @@ use super::Planner;
 use super::managed::prevented;
 use super::resource::Site;
 use crate::graph::Node;
-use crate::imports;
 use crate::plan::{Action, PlanMode, Reason, ResourceChange};
 
 impl<'a> Planner<'a> {
-    pub(super) fn read_imports(&self) {
-        if self.options.mode == PlanMode::Normal {
-            let mut wanted = imports::wanted(&self.world);
-            wanted.extend(self.options.import.clone());
-            self.imports.borrow_mut().extend(wanted);
-        }
-    }
-
     /// Whether an instance is among the targets, or needed by one. A block that is named by its instances' keys only is
     /// planned for these.
     pub(super) fn is_targeted(&self, node: usize, address: &ResourceInstance) -> bool {

@@ -76,8 +76,8 @@ impl Planner<'_> {
         }
         let reads = by_type.into_iter().map(|(ty, objects)| async move {
             let answers = match read {
+                // All types at once: what several of them need is then asked for once.
                 true => {
-                    let _permit = self.limit.acquire().await;
                     let requests = objects.iter().map(|(_, object, value)| ReadRequest {
                         prior: value.clone(),
                         private: Private(object.private.clone()),
@@ -238,10 +238,7 @@ pub(crate) fn instance_diagnostics(
             false => range_of(&block.body, schema, &problem.path),
         })
     };
-    let context = block.map(|b| {
-        let word = if b.address.mode == ResourceMode::Data { "data" } else { "resource" };
-        format!("{word} \"{}\" \"{}\"", b.address.ty, b.address.name)
-    });
+    let context = block.map(super::heading);
     problems
         .into_iter()
         .map(|problem| {

@@ -1,11 +1,18 @@
 //! Modules and blocks: which instances there are, and each of them in turn.
 
 use infra_address::{ModuleInstance, ModulePath, ProviderConfig, Resource, ResourceInstance, ResourceMode};
-use infra_diag::Diagnostic;
+use infra_diag::{Diagnostic, Severity};
 use infra_lang::config::Resource as Block;
+use infra_lang::eval::decode_body;
+use infra_schema::Block as Schema;
+use infra_value::Value;
 
 use super::Planner;
+use crate::conditions::resource_rules;
 use crate::expand::{Repetition, expand};
+use crate::plan::PlanMode;
+use crate::world::{ModuleScope, World};
+use crate::{ephemeral, imports};
 
 /// A block of a resource, where it is and who provides it.
 pub(crate) struct Site<'a> {
@@ -25,20 +32,36 @@ impl<'a> Planner<'a> {
         let Some(block) = config.module(path).and_then(|m| m.resource(resource)) else { return true };
         let provider = crate::graph::provider_of(config, path, block);
         let site = Site { node, block, provider };
-        let modules = self.world.modules.borrow().instances.get(path).cloned().unwrap_or_default();
+        let Expansion { instances, failed } = expand_block(&self.world, path, block);
+        let mut good = failed.is_empty();
+        failed.iter().for_each(|module| self.claim_all(module, resource));
+        good &= self.read_imports(path, resource, &instances);
+        for (address, repetition) in instances {
+            good &= self.instance(&site, address, repetition).await;
+        }
+        good
+    }
+
+    /// Evaluates the `import` blocks of a resource. False after their errors have been told; then the instances that they
+    /// name are not planned.
+    fn read_imports(&self, path: &ModulePath, resource: &Resource, instances: &[(ResourceInstance, Repetition)]) -> bool {
+        if self.options.mode != PlanMode::Normal || resource.mode != ResourceMode::Managed {
+            return true;
+        }
         let mut good = true;
-        for module in modules {
-            let scope = self.world.scope(&module, None);
-            let expanded = expand(block.count.as_ref(), block.for_each.as_ref(), &scope);
-            let Some((shape, repetitions)) = self.world.told(expanded) else {
-                good = false;
-                self.claim_all(&module, resource);
-                continue;
-            };
-            self.world.expand(&module, resource, shape, repetitions.clone());
-            for (key, repetition) in repetitions {
-                let address = ResourceInstance { module: module.clone(), resource: resource.clone(), key };
-                good &= self.instance(&site, address, repetition).await;
+        for import in imports::of_resource(self.world.config, path, resource) {
+            let (wanted, problems) = imports::wanted(&self.world, import);
+            good &= problems.is_empty();
+            self.world.report(problems);
+            for (to, id) in wanted {
+                match (id, instances.iter().any(|(address, _)| *address == to)) {
+                    (_, false) => {
+                        self.world.report([imports::no_instance(import, &to)]);
+                        good = false;
+                    }
+                    (Some(id), _) => drop(self.imports.borrow_mut().insert(to, id)),
+                    (None, _) => drop(self.not_importable.borrow_mut().insert(to)),
+                }
             }
         }
         good
@@ -47,6 +70,9 @@ impl<'a> Planner<'a> {
     /// Plans or reads one instance.
     async fn instance(&self, site: &Site<'a>, address: ResourceInstance, repetition: Repetition) -> bool {
         self.spoken_for.borrow_mut().insert(address.clone());
+        if self.not_importable.borrow().contains(&address) {
+            return false;
+        }
         if !self.is_targeted(site.node, &address) {
             self.leave_out(site, &address);
             return true;
@@ -56,12 +82,11 @@ impl<'a> Planner<'a> {
             ResourceMode::Managed => self.managed(site, provider, &address, repetition).await,
             ResourceMode::Data => self.data(site, provider, &address, repetition).await,
             ResourceMode::Ephemeral => {
-                self.world.report([Diagnostic::error(
-                    "Ephemeral resources are not supported",
-                    format!("infra cannot open {address}: it has no provider with ephemeral resources yet."),
-                )
-                .at(site.block.decl_range.clone())]);
-                false
+                let configured = self.providers.borrow().get(&site.provider).cloned();
+                let Some(configured) = configured else { return false };
+                let site = ephemeral::Site { node: site.node, block: site.block, provider, configured };
+                let _permit = self.limit.acquire().await;
+                self.ephemerals.open(&self.world, self.ui, &site, &address, repetition).await
             }
         }
     }
@@ -101,8 +126,63 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// Checks the preconditions of an instance and evaluates its block. `None` after errors have been told.
+pub(crate) fn configuration(
+    world: &World<'_>,
+    block: &Block,
+    address: &ResourceInstance,
+    schema: &Schema,
+    scope: &ModuleScope<'_, '_>,
+    severity: Severity,
+) -> Option<Value> {
+    let preconditions = &block.lifecycle.preconditions;
+    if !resource_rules(address, preconditions, "Resource precondition failed", severity).check(world, scope) {
+        return None;
+    }
+    let (config, problems) = decode_body(&block.body, schema, scope, &[]);
+    let failed = problems.has_errors();
+    world.report(problems.into_iter().map(|p| p.within(heading(block))));
+    (!failed).then_some(config)
+}
+
+/// The header of a block, as a snippet names it.
+pub(crate) fn heading(block: &Block) -> String {
+    let word = match block.address.mode {
+        ResourceMode::Managed => "resource",
+        ResourceMode::Data => "data",
+        ResourceMode::Ephemeral => "ephemeral",
+    };
+    format!("{word} \"{}\" \"{}\"", block.address.ty, block.address.name)
+}
+
+/// The instances of a block in every instance of its module, and the module instances in which that could not be told.
+#[derive(Default)]
+pub(crate) struct Expansion {
+    pub instances: Vec<(ResourceInstance, Repetition)>,
+    pub failed: Vec<ModuleInstance>,
+}
+
+/// Tells the instances of a block. Errors are told.
+pub(crate) fn expand_block(world: &World<'_>, path: &ModulePath, block: &Block) -> Expansion {
+    let mut expansion = Expansion::default();
+    let modules = world.modules.borrow().instances.get(path).cloned().unwrap_or_default();
+    for module in modules {
+        let scope = world.scope(&module, None);
+        let expanded = expand(block.count.as_ref(), block.for_each.as_ref(), &scope);
+        let Some((shape, repetitions)) = world.told(expanded) else {
+            expansion.failed.push(module);
+            continue;
+        };
+        world.expand(&module, &block.address, shape, repetitions.clone());
+        expansion.instances.extend(repetitions.into_iter().map(|(key, repetition)| {
+            (ResourceInstance { module: module.clone(), resource: block.address.clone(), key }, repetition)
+        }));
+    }
+    expansion
+}
+
 /// Tells the instances of a module in every instance of the module that calls it.
-pub(crate) fn expand_module(world: &crate::world::World<'_>, path: &ModulePath) -> bool {
+pub(crate) fn expand_module(world: &World<'_>, path: &ModulePath) -> bool {
     let (Some(parent), Some(name)) = (path.parent(), path.0.last()) else { return true };
     let parents = world.modules.borrow().instances.get(&parent).cloned().unwrap_or_default();
     let mut all = Vec::new();
@@ -134,8 +214,12 @@ pub(crate) fn unsupported(
     block: &Block,
     provider: &ProviderConfig,
 ) -> Option<Diagnostic> {
-    let data = block.address.mode == ResourceMode::Data;
-    let what = if data { "data source" } else { "resource type" };
+    let mode = block.address.mode;
+    let what = match mode {
+        ResourceMode::Managed => "resource type",
+        ResourceMode::Data => "data source",
+        ResourceMode::Ephemeral => "ephemeral resource",
+    };
     let ty = &block.address.ty;
     let at = |d: Diagnostic| Some(d.at(block.ty_range.clone()));
     let Some(known) = registry.get(&provider.source) else {
@@ -148,11 +232,17 @@ pub(crate) fn unsupported(
             ),
         ));
     };
-    let schema = if data { known.data_schema(ty) } else { known.resource_schema(ty) };
-    if schema.is_some() {
+    if registry.schema(&provider.source, mode, ty).is_some() {
         return None;
     }
-    if known.knows(ty, data) {
+    let (names, exists) = match mode {
+        ResourceMode::Ephemeral => {
+            let (supported, others) = known.ephemeral_types();
+            (supported, others.contains(&&**ty))
+        }
+        _ => (known.types(mode == ResourceMode::Data), known.knows(ty, mode == ResourceMode::Data)),
+    };
+    if exists {
         return at(Diagnostic::error(
             format!("Unsupported {what} {ty:?}"),
             format!(
@@ -162,7 +252,6 @@ pub(crate) fn unsupported(
             ),
         ));
     }
-    let names = known.types(data);
     let hint = infra_lang::syntax::suggest::did_you_mean(ty, names.iter().copied());
     at(Diagnostic::error(
         format!("Invalid {what}"),

@@ -64,7 +64,7 @@ impl Binary {
 
     /// Whether a decimal number of this magnitude can be in range at all.
     pub(super) fn decimal_exponent_in_range(exponent: i64) -> bool {
-        exponent.abs() <= RANGE / 3
+        exponent.unsigned_abs() <= RANGE.unsigned_abs() / 3
     }
 
     /// Rounded to `precision` bits, to the nearest, to even where there are two.

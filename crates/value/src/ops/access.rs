@@ -65,7 +65,9 @@ impl Value {
     fn element_at(&self, i: usize, ty: &Type) -> Result<Value, OpError> {
         let out_of_range = |len: usize| match len {
             0 => OpError::Index("There is no element with this index: the collection is empty.".into()),
-            _ => OpError::Index("There is no element with this index.".into()),
+            _ if self.is_sensitive() => OpError::Index("There is no element with this index.".into()),
+            1 => OpError::Index("There is no element with this index: the only one has the index 0.".into()),
+            n => OpError::Index(format!("There is no element with this index: the last one has the index {}.", n - 1)),
         };
         if let Some(elements) = self.elements() {
             return elements.get(i).cloned().ok_or_else(|| out_of_range(elements.len()));
@@ -82,7 +84,8 @@ impl Value {
         let name = key.as_str().unwrap_or_default();
         let missing = || {
             let which = if secret { "this key".to_owned() } else { format!("the key {name:?}") };
-            OpError::Index(format!("There is no element with {which}."))
+            let keys = if secret || self.is_sensitive() { String::new() } else { few_keys(self, ty) };
+            OpError::Index(format!("There is no element with {which}{keys}."))
         };
         if let Some(members) = self.members() {
             return members.get(name).cloned().ok_or_else(missing);
@@ -223,4 +226,23 @@ fn name(key: &Value) -> Result<Key, OpError> {
     let key = convert(key, &Type::String)
         .map_err(|e| OpError::Index(format!("This key cannot select an element: {}.", e.message)))?;
     Ok(if key.is_known() { Key::Named(key) } else { Key::Unknown })
+}
+
+/// `: the keys are "a", "b"`, where there are few.
+fn few_keys(collection: &Value, ty: &Type) -> String {
+    const FEW: usize = 8;
+    let keys: Vec<&str> = match (collection.members(), ty) {
+        (Some(members), _) => members.keys().map(|key| &**key).take(FEW + 1).collect(),
+        (None, Type::Object(object)) => object.attributes.keys().map(|key| &**key).take(FEW + 1).collect(),
+        _ => return String::new(),
+    };
+    match keys.as_slice() {
+        [] => ": there is none at all".into(),
+        [only] => format!(": the only key is {only:?}"),
+        keys if keys.len() <= FEW => {
+            let listed: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
+            format!(": the keys are {}", listed.join(", "))
+        }
+        _ => String::new(),
+    }
 }

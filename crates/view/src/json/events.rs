@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use infra_address::{ModuleInstance, ResourceInstance};
 use infra_diag::{Diagnostic, Diagnostics, Pos, Sources, snippet};
+use infra_engine::ui::EphemeralOperation;
 use infra_engine::plan::{Action, Counts, OutputChange, Reason, ResourceChange};
 use infra_state::{OutputValue, TERRAFORM_VERSION};
 use infra_value::type_to_json;
@@ -196,6 +197,11 @@ pub enum Operation {
     Destroy,
 }
 
+/// What happens to a release.
+pub fn release(address: &str, what: &str) -> Line {
+    Line::info("release", format!("{address}: {what}"), "release", json!({"address": address, "what": what}))
+}
+
 /// How many objects are, or were, added, changed, imported and removed.
 pub fn change_summary(counts: Counts, operation: Operation) -> Line {
     let Counts { add, change, destroy, import } = counts;
@@ -325,6 +331,30 @@ pub fn apply_complete(address: &ResourceInstance, action: Action, id: Id<'_>, el
 pub fn apply_errored(address: &ResourceInstance, action: Action, elapsed: Duration) -> Line {
     let message = format!("{address}: {} errored after {}", verbs(action)[1], spell(elapsed));
     Line::info("apply_errored", message, "hook", hook(address, Some(action), None, Some(elapsed)))
+}
+
+/// The name of an operation, and what it is called while it goes on.
+fn ephemeral_words(operation: EphemeralOperation) -> (&'static str, &'static str) {
+    match operation {
+        EphemeralOperation::Open => ("open", "Opening"),
+        EphemeralOperation::Renew => ("renew", "Renewing"),
+        EphemeralOperation::Close => ("close", "Closing"),
+    }
+}
+
+/// An ephemeral resource is opened, renewed or closed.
+pub fn ephemeral_start(address: &ResourceInstance, operation: EphemeralOperation) -> Line {
+    let (name, verb) = ephemeral_words(operation);
+    let hook = json!({"resource": resource_json(address), "action": name});
+    Line::info("ephemeral_op_start", format!("{address}: {verb}..."), "hook", hook)
+}
+
+/// That has succeeded.
+pub fn ephemeral_complete(address: &ResourceInstance, operation: EphemeralOperation, elapsed: Duration) -> Line {
+    let (name, verb) = ephemeral_words(operation);
+    let seconds = seconds(elapsed);
+    let hook = json!({"resource": resource_json(address), "action": name, "elapsed_seconds": seconds});
+    Line::info("ephemeral_op_complete", format!("{address}: {verb} complete after {}", spell(elapsed)), "hook", hook)
 }
 
 fn provisioner(address: &ResourceInstance, ty: &'static str, name: &str, message: String) -> Line {

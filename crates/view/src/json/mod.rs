@@ -3,6 +3,7 @@
 mod configuration;
 pub mod events;
 mod plan;
+mod releases;
 mod state;
 mod value;
 

@@ -51,6 +51,9 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
     if let Some(checks) = checks_json(&plan.checks) {
         top.insert("checks".into(), checks);
     }
+    if !plan.releases.is_empty() {
+        top.insert("infra".into(), json!({"releases": super::releases::releases_json(&plan.releases)}));
+    }
     top.insert("timestamp".into(), json!(plan.timestamp));
     top.insert("applyable".into(), json!(plan.applyable));
     top.insert("complete".into(), json!(plan.complete));
@@ -84,11 +87,7 @@ fn change_json(change: &ResourceChange) -> Json {
     if let Some(after) = known_json(&change.after) {
         inner.insert("after".into(), after);
     }
-    let unknown = match change.action {
-        Action::Forget => json!({}),
-        _ => after_unknown(&change.after),
-    };
-    inner.insert("after_unknown".into(), unknown);
+    inner.insert("after_unknown".into(), after_unknown(&change.after));
     inner.insert("before_sensitive".into(), sensitive_json(&change.before));
     inner.insert("after_sensitive".into(), sensitive_json(&change.after));
     if !change.replace_paths.is_empty() {
@@ -108,11 +107,7 @@ fn change_json(change: &ResourceChange) -> Json {
 }
 
 fn after_unknown(after: &Value) -> Json {
-    match after.is_null() {
-        true => Json::Bool(false),
-        false if after.is_wholly_known() => json!({}),
-        false => unknown_json(after),
-    }
+    if after.is_wholly_known() { json!({}) } else { unknown_json(after) }
 }
 
 fn output_json(change: &OutputChange) -> Json {

@@ -1,6 +1,6 @@
 //! Values as JSON, and where in them something is unknown or sensitive.
 
-use infra_value::{Kind, Path, PathStep, Value, value_to_json};
+use infra_value::{Kind, Path, PathStep, Type, Value, value_to_json};
 use serde_json::{Map, Value as Json};
 
 /// The value without what is unknown: left out of objects and maps, null in lists and sets. `None` if all of it is
@@ -51,6 +51,12 @@ fn shape(value: &Value, is: &dyn Fn(&Value) -> bool) -> Json {
             }
             Json::Object(members)
         }
+        // What an unknown collection will hold cannot be told.
+        Kind::Unknown(unknown) => match unknown.ty() {
+            Type::List(_) | Type::Set(_) | Type::Tuple(_) => Json::Array(Vec::new()),
+            Type::Map(_) | Type::Object(_) => Json::Object(Map::new()),
+            _ => Json::Bool(false),
+        },
         _ => Json::Bool(false),
     }
 }

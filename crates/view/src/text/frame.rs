@@ -9,6 +9,7 @@ use super::drift::{drift_note, relevant_drift};
 use super::outputs::outputs;
 use super::paths::Paths;
 use super::pen::{Ink, Pen};
+use super::releases::{active, releases};
 use super::resource::{Action, Entry, LEGEND, compare, resource};
 use super::{SchemaOf, TextOptions};
 
@@ -27,6 +28,18 @@ pub fn plan_text<'s>(plan: &Json, schemas: SchemaOf<'_, 's>, options: &TextOptio
         true => String::new(),
         false => drift_note(&drift, options, pen),
     };
+    let releases = releases(plan, options, pen);
+    let releasing = match active(plan) {
+        0 => String::new(),
+        n => format!(", {n} to release"),
+    };
+    if changes.is_empty() && outputs.is_empty() && !releases.is_empty() {
+        let closing = match releasing.is_empty() {
+            true => String::new(),
+            false => format!("\n{} {}{releasing}.\n", pen.paint(Ink::Bold, "Plan:"), counts(&changes)),
+        };
+        return out + &releases + &closing;
+    }
     if changes.is_empty() && outputs.is_empty() {
         return out + &nothing(plan, !drift.is_empty(), options, pen);
     }
@@ -44,7 +57,10 @@ pub fn plan_text<'s>(plan: &Json, schemas: SchemaOf<'_, 's>, options: &TextOptio
         for (entry, diff) in &changes {
             out += &format!("\n{}", resource(*entry, diff, false, pen));
         }
-        out += &format!("\n{} {}.\n", pen.paint(Ink::Bold, "Plan:"), counts(&changes));
+        out += &releases;
+        out += &format!("\n{} {}{releasing}.\n", pen.paint(Ink::Bold, "Plan:"), counts(&changes));
+    } else {
+        out += &releases;
     }
     if !outputs.is_empty() {
         out += &format!("\nChanges to Outputs:\n{outputs}");

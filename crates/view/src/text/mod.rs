@@ -11,6 +11,7 @@ mod outputs;
 mod pairing;
 mod paths;
 mod pen;
+mod releases;
 mod render;
 mod resource;
 mod state;

@@ -53,6 +53,11 @@ impl Cloud {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The port that it answers on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Makes a certificate for the domain; its ARN.
     pub fn certificate(&self, domain: &str) -> String {
         let body = format!(r#"{{"DomainName":"{domain}"}}"#);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -42,7 +42,12 @@ impl Folder {
 
     /// With the emulated AWS.
     pub fn on(self, cloud: &Cloud) -> Folder {
-        self.env("AWS_ENDPOINT_URL", &cloud.url()).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
+        self.at(&cloud.url())
+    }
+
+    /// With an AWS at an address.
+    pub fn at(self, url: &str) -> Folder {
+        self.env("AWS_ENDPOINT_URL", url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
     }
 
     /// With an environment variable.
@@ -77,9 +82,14 @@ impl Folder {
         serde_json::from_str(&self.read("terraform.tfstate")).expect("the state is JSON")
     }
 
-    /// Runs infra, without any of this machine's settings.
-    pub fn infra<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Outcome {
-        let output = Command::new(env!("CARGO_BIN_EXE_infra"))
+    /// Starts infra, and does not wait for its end.
+    pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("infra starts")
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_infra"));
+        command
             .args(arguments)
             .current_dir(&self.inside)
             .env_clear()
@@ -87,9 +97,13 @@ impl Folder {
             .env("HOME", self.top.path())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("NO_COLOR", "1")
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .output()
-            .expect("infra starts");
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs infra, without any of this machine's settings.
+    pub fn infra<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Outcome {
+        let output = self.command(arguments).output().expect("infra starts");
         Outcome {
             status: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -2,6 +2,8 @@
 
 mod cloud;
 mod folder;
+mod proxy;
 
 pub use cloud::Cloud;
 pub use folder::Folder;
+pub use proxy::{Fault, Proxy};

@@ -1,0 +1,378 @@
+//! Driving releases: after an apply, and by `infra release` and `infra revert`.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_trait::async_trait;
+use indicatif::{ProgressBar, ProgressStyle};
+use infra_address::ProviderConfig;
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_engine::Registry;
+use infra_engine::releases::{Kept, Ready, fleet_of, put_record, read_again, records};
+use infra_provider::Configured;
+use infra_provider::fleet::Fleet;
+use infra_release::{Event, Journal, Outcome, Phase, Record, Stop, Surroundings, SystemClock, advance, short, span};
+use infra_state::State;
+use tokio::sync::watch;
+
+use crate::interrupts::Interrupts;
+use crate::prober::Outside;
+use crate::store::Store;
+use crate::{Exit, output};
+
+/// How often a release tells how it stands where there is no terminal.
+const NEWS: Duration = Duration::from_secs(30);
+
+/// With what releases are driven.
+pub(crate) struct Driving<'a> {
+    pub store: &'a mut Store,
+    pub state: State,
+    pub registry: &'a Registry,
+    pub providers: &'a HashMap<ProviderConfig, Arc<dyn Configured>>,
+    /// Leave each release once the new version has all the traffic.
+    pub detach: bool,
+    pub json: bool,
+}
+
+/// How the releases of a run ended, as an exit status, with what is to be told as errors.
+pub(crate) struct Driven {
+    pub exit: Exit,
+    pub problems: Diagnostics,
+    pub state: State,
+}
+
+/// Drives the releases that an apply has made ready, one after the other.
+pub(crate) async fn release_all(mut driving: Driving<'_>, ready: Vec<Ready>) -> Driven {
+    let mut problems = Diagnostics::new();
+    let mut exit = Exit(0);
+    for Ready { change, new, .. } in ready {
+        let address = change.release.address.clone();
+        let kept = records(&driving.state).remove(&address);
+        let (provider, members) = (change.provider.clone(), change.members.clone());
+        // What is still under way is brought to its end first.
+        if let Some(mut kept) = kept.filter(|k| !k.record.phase.is_over()) {
+            let goes_on = kept.record.new.definition == new.definition && kept.record.phase != Phase::CleanUp;
+            kept.record.release.standby = if goes_on { change.release.standby } else { Duration::ZERO };
+            let shifted = matches!(kept.record.phase, Phase::Watch | Phase::Stop | Phase::CleanUp | Phase::GoBack);
+            let wish = if goes_on || shifted { Stop::No } else { Stop::Revert("a newer version".into()) };
+            exit = driving.drive(&mut kept, wish, &mut problems).await;
+            if goes_on || exit.0 != 0 || change.old.definition == new.definition {
+                if exit.0 != 0 {
+                    break;
+                }
+                continue;
+            }
+        }
+        let (from, to) = match records(&driving.state).remove(&address) {
+            // The release before has just ended: what it left is live.
+            Some(last)
+                if last.record.phase == Phase::Finished
+                    && change.record.as_ref().is_some_and(|r| !r.phase.is_over()) =>
+            {
+                (last.record.to.clone(), last.record.from.clone())
+            }
+            _ => (change.live.clone(), change.idle.clone()),
+        };
+        let old = change.old.clone();
+        let now = SystemTime::now();
+        let record =
+            Record::begin(change.release.clone(), (from, old), (to, new), change.count.unwrap_or(1), now, who());
+        exit = driving.drive(&mut Kept { record, provider, members }, Stop::No, &mut problems).await;
+        if exit.0 != 0 {
+            break;
+        }
+    }
+    Driven { exit, problems, state: driving.state }
+}
+
+impl Driving<'_> {
+    /// The fleet of a release.
+    pub async fn fleet(&self, kept: &Kept) -> Result<Arc<dyn Fleet>, Vec<Diagnostic>> {
+        let Some(provider) = self.providers.get(&kept.provider) else {
+            return Err(vec![Diagnostic::error(
+                "The provider of the release is not configured",
+                format!("{}: {} is needed.", kept.record.release.address, kept.provider),
+            )]);
+        };
+        fleet_of(&kept.members, &kept.record.release.revert_when.alarms, &self.state, self.registry, &**provider).await
+    }
+
+    /// Drives one release to its end, or to where it is to be left.
+    pub async fn drive(&mut self, kept: &mut Kept, wish: Stop, problems: &mut Diagnostics) -> Exit {
+        let address = kept.record.release.address.clone();
+        let fleet = match self.fleet(kept).await {
+            Ok(fleet) => fleet,
+            Err(more) => {
+                problems.extend(more);
+                return Exit(1);
+            }
+        };
+        let prober = match Outside::new() {
+            Ok(prober) => prober,
+            Err(why) => {
+                problems.push(Diagnostic::error("Checks cannot be made", why));
+                return Exit(1);
+            }
+        };
+        let (wishes, wished) = watch::channel(wish);
+        let screen = Screen::new(&address, self.json);
+        let listening = tokio::spawn(listen(wishes, screen.bar.clone()));
+        let mut record = kept.record.clone();
+        let outcome = {
+            let mut journal = StateJournal {
+                store: self.store,
+                state: &mut self.state,
+                kept: kept.clone(),
+                wished,
+                detach: self.detach,
+                screen,
+            };
+            let around = Surroundings { fleet: &*fleet, clock: &SystemClock, journal: &mut journal, prober: &prober };
+            let outcome = advance(&mut record, around).await;
+            journal.screen.finish();
+            outcome
+        };
+        listening.abort();
+        kept.record = record;
+        read_again(&kept.members, &mut self.state, self.registry, self.providers).await;
+        put_record(&mut self.state, kept);
+        if let Err(problem) = self.store.write(&mut self.state) {
+            problems.push(problem);
+        }
+        let record = &kept.record;
+        match outcome {
+            Outcome::Finished => {
+                tell(self.json, &address, &format!("{} is live with {}.", record.to, short(&record.new)));
+                Exit(0)
+            }
+            Outcome::Reverted => self.reverted(record, problems),
+            Outcome::Left if self.detach && record.phase == Phase::Watch => {
+                let left = record.standby_left(SystemTime::now()).unwrap_or_default();
+                let what = format!(
+                    "{} has all the traffic; {} stands by for {} more. infra apply takes the watch up again.",
+                    record.to,
+                    record.from,
+                    span(left)
+                );
+                tell(self.json, &address, &what);
+                Exit(0)
+            }
+            Outcome::Left => {
+                let what = format!(
+                    "left as it is ({}). infra apply goes on with it, infra revert takes it back.",
+                    phase_name(&record.phase)
+                );
+                tell(self.json, &address, &what);
+                Exit(130)
+            }
+            Outcome::Stuck(failure) => {
+                problems.push(Diagnostic::error(
+                    "The release is stuck",
+                    format!(
+                        "{address} ({}): {failure}\n\nWhat was done is recorded. infra apply goes on with it, infra revert takes \
+                         it back.",
+                        phase_name(&record.phase)
+                    ),
+                ));
+                Exit(1)
+            }
+        }
+    }
+
+    fn reverted(&self, record: &Record, problems: &mut Diagnostics) -> Exit {
+        let address = &record.release.address;
+        let reason = record.reverted.as_ref().map(|r| r.reason.clone()).unwrap_or_default();
+        let by_hand = record.reverted.as_ref().is_some_and(|r| !r.by.is_empty());
+        if by_hand {
+            tell(self.json, address, &format!("{} has all the traffic again.", record.from));
+            return Exit(0);
+        }
+        problems.push(Diagnostic::error(
+            "The release was taken back",
+            format!(
+                "{address}: {reason}.\n\n{} ({}) serves everything. {} will not be released again until the configuration \
+                 changes or you run\n    infra release retry {address}",
+                record.from,
+                short(&record.old),
+                short(&record.new)
+            ),
+        ));
+        Exit(3)
+    }
+}
+
+/// Who does it: the actor and the run in CI, else user and host.
+pub(crate) fn who() -> String {
+    let env = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    if let (Some(actor), Some(run)) = (env("GITHUB_ACTOR"), env("GITHUB_RUN_ID")) {
+        return format!("{actor}@run-{run}");
+    }
+    let user = env("USER").or_else(|| env("LOGNAME")).unwrap_or_else(|| "somebody".into());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}")
+}
+
+fn phase_name(phase: &Phase) -> String {
+    match phase {
+        Phase::BeforeShift => "running the task before the shift".into(),
+        Phase::Shift(step) => format!("shifting, step {}", step + 1),
+        Phase::Watch => "watching".into(),
+        Phase::GoBack | Phase::CleanUp => "going back".into(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn tell(json: bool, address: &str, what: &str) {
+    match json {
+        true => crate::machine::release(address, what),
+        false => output::line(&format!("{address}: {what}")),
+    }
+}
+
+/// Ctrl-C: on a terminal asks what to do, elsewhere leaves the release for later. A second one leaves it.
+async fn listen(wishes: watch::Sender<Stop>, bar: Option<ProgressBar>) {
+    let mut interrupts = Interrupts::listen();
+    interrupts.next().await;
+    if !std::io::stdin().is_terminal() {
+        wishes.send_replace(Stop::Leave);
+        return;
+    }
+    let question = "\nThe release is under way. Type 'revert' to go back now, 'later' to leave it for a later infra apply, or \
+                    anything else to go on: ";
+    match &bar {
+        Some(bar) => bar.suspend(|| output::raw(question)),
+        None => output::raw(question),
+    }
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        answer = answer => match answer.ok().and_then(Result::ok).unwrap_or_default().trim() {
+            "revert" => drop(wishes.send_replace(Stop::Revert(who()))),
+            "later" => drop(wishes.send_replace(Stop::Leave)),
+            _ => Box::pin(listen(wishes, bar)).await,
+        },
+        () = interrupts.next() => drop(wishes.send_replace(Stop::Leave)),
+    }
+}
+
+/// Records into the state, news to the screen.
+struct StateJournal<'a> {
+    store: &'a mut Store,
+    state: &'a mut State,
+    kept: Kept,
+    wished: watch::Receiver<Stop>,
+    detach: bool,
+    screen: Screen,
+}
+
+#[async_trait]
+impl Journal for StateJournal<'_> {
+    async fn save(&mut self, record: &Record) -> Result<(), String> {
+        self.kept.record = record.clone();
+        put_record(self.state, &self.kept);
+        self.store.write(self.state).map_err(|problem| format!("{}: {}", problem.summary, problem.detail))
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        self.screen.tell(event);
+    }
+
+    fn wish(&mut self) -> Stop {
+        match self.wished.borrow().clone() {
+            Stop::No if self.detach => Stop::AfterShift,
+            wish => wish,
+        }
+    }
+}
+
+/// What is shown while a release goes on.
+struct Screen {
+    address: String,
+    bar: Option<ProgressBar>,
+    json: bool,
+    told: Option<Instant>,
+}
+
+impl Screen {
+    fn new(address: &str, json: bool) -> Screen {
+        let live = !json && std::io::stdout().is_terminal();
+        let bar = live.then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Screen { address: address.into(), bar, json, told: None }
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Note(what) if self.json => crate::machine::release(&self.address, what),
+            Event::Note(what) => {
+                let line = format!("{}  {}: {what}", clock(), self.address);
+                match &self.bar {
+                    Some(bar) => bar.suspend(|| output::line(&line)),
+                    None => output::line(&line),
+                }
+            }
+            Event::Look { .. } => {
+                let line = look(event);
+                match &self.bar {
+                    Some(bar) => bar.set_message(line),
+                    None if self.told.is_none_or(|at| at.elapsed() >= NEWS) => {
+                        self.told = Some(Instant::now());
+                        match self.json {
+                            true => crate::machine::release(&self.address, &line),
+                            false => output::line(&format!("{}  {}: {line}", clock(), self.address)),
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The time of day, for lines that read as a story.
+fn clock() -> String {
+    jiff::Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
+/// `green 1.9.0 ██████████ 100 %   4/4 healthy   183 requests   0.00 % failing   29 m 12 s left`
+fn look(event: &Event<'_>) -> String {
+    let Event::Look { record, percent, standing, evidence, left } = event else { return String::new() };
+    let filled = (*percent as usize).div_ceil(10).min(10);
+    let mut out = format!(
+        "{} {} {}{} {percent} %   {}/{} healthy",
+        record.to,
+        short(&record.new),
+        "█".repeat(filled),
+        "░".repeat(10 - filled),
+        standing.healthy,
+        record.count
+    );
+    if let Some(evidence) = evidence.filter(|e| e.requests > 0) {
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        let share = evidence.failed as f64 * 100.0 / evidence.requests as f64;
+        out += &format!("   {} requests   {share:.2} % failing", evidence.requests);
+        if let Some(p50) = evidence.p50_seconds {
+            out += &format!("   p50 {:.0} ms", p50 * 1000.0);
+        }
+    }
+    if let Some(left) = left.filter(|left| !left.is_zero()) {
+        out += &format!("   {} left", span(left));
+    }
+    out
+}

@@ -1,0 +1,153 @@
+//! Runs that are killed, and clouds that do not answer: nothing is lost, and nothing is made twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::support::{Cloud, Fault, Folder, Proxy};
+
+const STACK: &str = "examples/three-tier";
+/// How long a run may go on without a request that changes something.
+const QUIET: Duration = Duration::from_secs(30);
+const APPLY: [&str; 3] = ["apply", "-input=false", "-auto-approve"];
+const DESTROY: [&str; 3] = ["destroy", "-input=false", "-auto-approve"];
+
+/// What an undisturbed run makes, and what a destroy takes away.
+struct Whole {
+    made: BTreeMap<String, usize>,
+    taken: BTreeMap<String, usize>,
+}
+
+/// Operations that make something that would be there twice.
+fn made(proxy: &Proxy) -> BTreeMap<String, usize> {
+    let makes = |name: &str| {
+        (name.starts_with("Create") && name != "CreateTags")
+            || ["Allocate", "Register", "Request", "Associate", "Attach", "POST"].iter().any(|s| name.starts_with(s))
+    };
+    proxy.take_done().into_iter().filter(|(name, _)| makes(name)).collect()
+}
+
+fn taken(proxy: &Proxy) -> BTreeMap<String, usize> {
+    let takes = |name: &str| name.starts_with("Delete") || name.starts_with("Release") || name.starts_with("Schedule");
+    proxy.take_done().into_iter().filter(|(name, _)| takes(name)).collect()
+}
+
+fn undisturbed(proxy: &Proxy) -> Whole {
+    let folder = Folder::copy_of(STACK).at(&proxy.url());
+    folder.infra(APPLY).status(0);
+    let made = made(proxy);
+    folder.infra(DESTROY).status(0);
+    Whole { made, taken: taken(proxy) }
+}
+
+/// The state is what there is: a plan wants nothing, everything was made once, and goes with a destroy.
+#[track_caller]
+fn nothing_lost(folder: &Folder, proxy: &Proxy, whole: &Whole) {
+    folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
+    assert_eq!(made(proxy), whole.made);
+    folder.infra(DESTROY).status(0);
+    assert_eq!(taken(proxy), whole.taken);
+    let left = std::fs::read_dir(folder.path(".")).expect("a folder").flatten();
+    let left: Vec<_> = left.filter(|f| f.file_name().to_string_lossy().contains("infra-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Runs infra again and again, and kills it each time that it is in the middle of an operation of another kind.
+fn kill_at_each_operation(folder: &Folder, proxy: &Proxy, arguments: [&'static str; 3], fault: Fault) -> usize {
+    let mut seen = BTreeSet::new();
+    loop {
+        let before = seen.clone();
+        proxy.set(move |operation, _| (!before.contains(operation)).then_some(fault));
+        let mut run = folder.start(arguments);
+        match proxy.stuck(QUIET, &mut run) {
+            Some(operation) => {
+                run.kill().expect("it runs");
+                run.wait().expect("it ends");
+                proxy.open();
+                seen.insert(operation);
+            }
+            None => {
+                proxy.open();
+                folder.infra(arguments).status(0);
+                return seen.len();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_before_answers_come_goes_on_where_it_was() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let whole = undisturbed(&proxy);
+    let folder = Folder::copy_of(STACK).at(&proxy.url());
+    let kills = kill_at_each_operation(&folder, &proxy, APPLY, Fault::Withhold);
+    assert!(kills > 20, "{kills}");
+    nothing_lost(&folder, &proxy, &whole);
+}
+
+#[test]
+fn a_run_that_is_killed_before_requests_arrive_goes_on_where_it_was() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let whole = undisturbed(&proxy);
+    let folder = Folder::copy_of(STACK).at(&proxy.url());
+    kill_at_each_operation(&folder, &proxy, APPLY, Fault::Swallow);
+    nothing_lost(&folder, &proxy, &whole);
+}
+
+#[test]
+fn a_destroy_that_is_killed_goes_on_where_it_was() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let folder = Folder::copy_of(STACK).at(&proxy.url());
+    folder.infra(APPLY).status(0);
+    kill_at_each_operation(&folder, &proxy, DESTROY, Fault::Withhold);
+    assert_eq!(folder.infra(["state", "list"]).status(0).stdout, "");
+    folder.infra(APPLY).status(0);
+    folder.infra(DESTROY).status(0);
+}
+
+#[test]
+fn a_cut_connection_makes_nothing_twice() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let whole = undisturbed(&proxy);
+    let folder = Folder::copy_of(STACK).at(&proxy.url());
+    let mut seen = BTreeSet::new();
+    proxy.set(move |operation, _| seen.insert(operation.to_string()).then_some(Fault::Cut));
+    folder.infra(APPLY).status(0);
+    proxy.open();
+    nothing_lost(&folder, &proxy, &whole);
+}
+
+#[test]
+fn a_busy_cloud_is_asked_again() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let folder = Folder::copy_of("examples/minimal").at(&proxy.url());
+    proxy.set(|_, before| (before % 3 == 0).then_some(Fault::Busy));
+    folder.infra(APPLY).status(0);
+    proxy.open();
+    folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
+    folder.infra(DESTROY).status(0);
+}
+
+/// A plan from before a run that was killed is stale; one from after it knows what was made.
+#[test]
+fn a_saved_plan_knows_what_a_killed_run_has_made() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let folder = Folder::copy_of("examples/minimal").at(&proxy.url());
+    folder.infra(["plan", "-input=false", "-out=old.plan"]).status(0);
+    proxy.set(|_, before| (before == 0).then_some(Fault::Withhold));
+    let mut run = folder.start(["apply", "-input=false", "old.plan"]);
+    assert!(proxy.stuck(QUIET, &mut run).is_some());
+    run.kill().expect("it runs");
+    run.wait().expect("it ends");
+    proxy.open();
+    folder.infra(["apply", "-input=false", "old.plan"]).fails(&["Saved plan is stale", "interrupted"]);
+    folder.infra(["plan", "-input=false", "-out=new.plan"]).status(0).says("that an interrupted run had created.");
+    folder.infra(["apply", "-input=false", "new.plan"]).status(0).says("2 added");
+    folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
+    folder.infra(DESTROY).status(0).says("3 destroyed");
+}

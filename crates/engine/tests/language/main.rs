@@ -1,0 +1,6 @@
+//! What configurations mean, held against a provider that keeps a book of what it is asked.
+
+mod ephemeral;
+mod fake;
+mod imports;
+mod moves;
