@@ -1,8 +1,8 @@
 //! A release's calls on an emulator of AWS, in their order.
 //!
-//! The emulator runs no task: its services have a count of running tasks of 0 for ever, and no target. So nothing here
-//! shows that a colour gets healthy, nor that a one-off task ends well. It has no load balancer either: weights are seen
-//! in what the API says of them, not in requests.
+//! The emulator runs no task: a service counts as many as it was last told to run, and targets are healthy as soon as they
+//! are registered, which the test does itself. So nothing here shows that a colour gets healthy, nor how a one-off task
+//! ends. It has no load balancer either: weights are seen in what the API says of them, not in requests.
 //!
 //! Runs only where `moto_server` (PyPI) is on the path.
 
@@ -10,16 +10,25 @@ mod cloud;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget, ServiceNamespace};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
+use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use cloud::{Moto, block_value};
 use infra_catalog::{AwsProvider, Cloud, catalog};
-use infra_provider::fleet::{Fleet, FleetSpec, Member, ShiftFailure};
+use infra_provider::fleet::{Fleet, FleetSpec, HttpProbe, Member, ShiftFailure, Version};
 use infra_provider::plan::proposed_new;
 use infra_provider::{ApplyRequest, Configured, PlanRequest, Private, Provider, Token};
+use infra_release::{
+    Clock, Event, Journal, Outcome, Phase, Prober, Record, Release, RevertWhen, Stop, Strategy, Surroundings, advance,
+};
 use infra_value::{Value, value_to_json};
 use serde_json::{Value as Json, json};
 
@@ -136,6 +145,18 @@ impl Stage {
         (done, self.moto.recorded().into_iter().map(operation).collect())
     }
 
+    /// The emulator for calls of the test's own.
+    fn direct(&self) -> SdkConfig {
+        let url = self.moto.provider_block()["endpoints"][0]["ecs"].as_str().unwrap_or_default().to_string();
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(url)
+            .build()
+    }
+
     async fn read(&self, name: &str) -> Json {
         let Member { ty, object } = &self.made[name];
         let request = infra_provider::ReadRequest { prior: object.clone(), private: Private::default() };
@@ -161,7 +182,7 @@ async fn a_release_starts_the_idle_colour_and_moves_the_weights_by_these_calls()
     let (standing, calls) = stage.calls(fleet.standing("green")).await;
     let standing = standing.expect("it can be read");
     assert_eq!((standing.definition, standing.desired, standing.failed), (v2, 2, None));
-    assert_eq!(calls, names(&["DescribeServices", "DescribeTargetHealth"]));
+    assert_eq!(calls, names(&["DescribeServices", "ListTasks", "DescribeTargetHealth"]));
     let blue = fleet.standing("blue").await.expect("it can be read");
     assert_eq!((blue.definition, blue.desired), (stage.text("v1", "arn"), 2), "the live colour is as it was");
 
@@ -190,6 +211,106 @@ async fn a_release_starts_the_idle_colour_and_moves_the_weights_by_these_calls()
     assert_eq!(fleet.standing("blue").await.map(|standing| standing.desired), Ok(0));
 }
 
+/// Time that passes when somebody waits for it.
+struct Quick(AtomicU64);
+
+#[async_trait]
+impl Clock for Quick {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+    async fn sleep(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_millis()).unwrap_or_default(), Ordering::Relaxed);
+    }
+}
+
+/// Writes nothing, and wants to go back once the new colour has all the traffic, if at all.
+struct Wishing {
+    back: bool,
+    shifted: bool,
+}
+
+#[async_trait]
+impl Journal for Wishing {
+    async fn save(&mut self, record: &Record) -> Result<(), String> {
+        self.shifted |= record.phase == Phase::Watch;
+        Ok(())
+    }
+    fn tell(&mut self, _: &Event<'_>) {}
+    fn wish(&mut self) -> Stop {
+        if self.back && self.shifted { Stop::Revert("somebody".to_string()) } else { Stop::No }
+    }
+}
+
+/// Everything is well.
+struct Content;
+
+#[async_trait]
+impl Prober for Content {
+    async fn ask(&self, _: &str, _: &HttpProbe) -> Result<(), String> {
+        Ok(())
+    }
+    async fn run(&self, _: &[String], _: &str, _: Option<&str>, _: Duration) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_whole_release_changes_is_the_idle_colour_the_weights_and_at_last_the_old_colour() {
+    let Some(stage) = Stage::set().await else { return };
+    let balancing = aws_sdk_elasticloadbalancingv2::Client::new(&stage.direct());
+    for address in ["10.0.1.10", "10.0.2.10"] {
+        let target = TargetDescription::builder().id(address).port(80).build();
+        let request = balancing.register_targets().target_group_arn(stage.text("green group", "arn")).targets(target);
+        request.send().await.expect("the emulator takes targets");
+    }
+    let minute = Duration::from_secs(60);
+    let release = Release {
+        address: "release.api".to_string(),
+        colours: vec!["blue".to_string(), "green".to_string()],
+        strategy: Strategy::Linear { step: 50, interval: minute },
+        standby: minute,
+        start_timeout: minute,
+        checks: Vec::new(),
+        before_shift: None,
+        revert_when: RevertWhen {
+            error_rate_percent: 1.0,
+            window: minute,
+            min_requests: 20,
+            alarms: Vec::new(),
+            probe: None,
+        },
+    };
+    let version = |name| Version { definition: stage.text(name, "arn"), images: Vec::new() };
+    for (back, outcome, wanted) in [
+        (
+            true,
+            Outcome::Reverted,
+            // green starts; half, all; all back in one call; green stops.
+            &["UpdateService", "ModifyListener", "ModifyListener", "ModifyListener", "UpdateService"][..],
+        ),
+        (false, Outcome::Finished, &["UpdateService", "ModifyListener", "ModifyListener", "UpdateService"]),
+    ] {
+        let fleet = stage.fleet("listener", &[]).await;
+        let clock = Quick(AtomicU64::new(1_800_000_000_000));
+        let (from, to) = (("blue".to_string(), version("v1")), ("green".to_string(), version("v2")));
+        let mut record = Record::begin(release.clone(), from, to, 2, clock.now(), "somebody".to_string());
+        let mut journal = Wishing { back, shifted: false };
+        let around = Surroundings { fleet: &*fleet, clock: &clock, journal: &mut journal, prober: &Content };
+        let (ended, calls) = stage.calls(advance(&mut record, around)).await;
+        let changes: Vec<String> = calls.into_iter().filter(|call| !call.starts_with("Describe")).collect();
+        let changes: Vec<&str> = changes.iter().map(String::as_str).filter(|call| !READS.contains(call)).collect();
+        assert_eq!((ended, changes.as_slice()), (outcome, wanted), "{:#?}", record.log);
+        let colour = if back { "blue" } else { "green" };
+        let (all, none) = (fleet.weights().await, fleet.standing(if back { "green" } else { "blue" }).await);
+        assert_eq!(all.map(|weights| weights[colour]), Ok(100));
+        assert_eq!(none.map(|standing| standing.desired), Ok(0));
+    }
+}
+
+/// Calls that change nothing, by names that do not say so.
+const READS: [&str; 2] = ["GetMetricData", "ListTasks"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_is_one_call_for_a_listener_and_for_a_rule() {
     let Some(mut stage) = Stage::set().await else { return };
@@ -211,11 +332,14 @@ async fn the_way_back_is_one_call_for_a_listener_and_for_a_rule() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scaling_is_suspended_and_only_a_colour_with_tasks_gets_it_back() {
-    let Some(mut stage) = Stage::set().await else { return };
-    for (name, colour) in [("blue scaling", "blue"), ("green scaling", "green")] {
-        let config = json!({"service_namespace": "ecs", "scalable_dimension": "ecs:service:DesiredCount",
-                            "resource_id": format!("service/main/api-{colour}"), "min_capacity": 1, "max_capacity": 4});
-        stage.make(name, "aws_appautoscaling_target", config).await;
+    let Some(stage) = Stage::set().await else { return };
+    // The type cannot be made here: the emulator does not tell its tags.
+    let scaling = aws_sdk_applicationautoscaling::Client::new(&stage.direct());
+    let dimension = ScalableDimension::EcsServiceDesiredCount;
+    for colour in ["blue", "green"] {
+        let request = scaling.register_scalable_target().service_namespace(ServiceNamespace::Ecs);
+        let request = request.scalable_dimension(dimension.clone()).resource_id(format!("service/main/api-{colour}"));
+        request.min_capacity(1).max_capacity(4).send().await.expect("the emulator takes targets");
     }
     let fleet = stage.fleet("listener", &[]).await;
     let (done, calls) = stage.calls(fleet.hold_scaling(true)).await;
@@ -224,12 +348,15 @@ async fn scaling_is_suspended_and_only_a_colour_with_tasks_gets_it_back() {
     let (done, calls) = stage.calls(fleet.hold_scaling(true)).await;
     assert_eq!((done, calls), (Ok(()), names(&["DescribeScalableTargets"])), "it was done before");
     assert_eq!(fleet.hold_scaling(false).await, Ok(()));
-    for (name, suspended) in [("blue scaling", false), ("green scaling", true)] {
-        let target = stage.read(name).await;
-        let state = &target["suspended_state"][0];
-        assert_eq!(state["dynamic_scaling_in_suspended"], suspended, "{name}: {target}");
-        assert_eq!((&target["min_capacity"], &target["max_capacity"]), (&json!(1), &json!(4)), "{name}");
-    }
+    let targets = scaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs).send().await;
+    let targets = targets.expect("they can be read").scalable_targets.unwrap_or_default();
+    let shown = |target: &ScalableTarget| {
+        let suspended = target.suspended_state().and_then(|state| state.dynamic_scaling_in_suspended());
+        (target.resource_id().to_string(), suspended, target.min_capacity(), target.max_capacity())
+    };
+    let wanted = [("blue", false), ("green", true)]
+        .map(|(colour, suspended)| (format!("service/main/api-{colour}"), Some(suspended), 1, 4));
+    assert_eq!(targets.iter().map(shown).collect::<Vec<_>>(), wanted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,7 +388,7 @@ async fn evidence_is_of_whole_minutes_and_alarms_that_are_missing_are_named() {
         ("RequestCount", 900.0, &of_balancer),
         ("HTTPCode_ELB_5XX_Count", 7.0, &of_balancer),
     ] {
-        put(&stage.moto, name, value, dimensions, then).await;
+        put(&stage, name, value, dimensions, then).await;
     }
     let seen = fleet.evidence("green", window).await.expect("metrics can be read");
     assert_eq!((seen.requests, seen.failed), (200, 4));
@@ -270,14 +397,7 @@ async fn evidence_is_of_whole_minutes_and_alarms_that_are_missing_are_named() {
     assert_eq!((other.requests, other.balancer_failed), (0, 7));
 }
 
-async fn put(moto: &Moto, name: &str, value: f64, dimensions: &[(&str, &str)], time: SystemTime) {
-    let url = moto.provider_block()["endpoints"][0]["cloudwatch"].as_str().unwrap_or_default().to_string();
-    let config = aws_sdk_cloudwatch::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .endpoint_url(url)
-        .build();
+async fn put(stage: &Stage, name: &str, value: f64, dimensions: &[(&str, &str)], time: SystemTime) {
     let dimension = |(name, value): &(&str, &str)| Dimension::builder().name(*name).value(*value).build();
     let datum = MetricDatum::builder()
         .metric_name(name)
@@ -285,7 +405,7 @@ async fn put(moto: &Moto, name: &str, value: f64, dimensions: &[(&str, &str)], t
         .timestamp(DateTime::from(time))
         .set_dimensions(Some(dimensions.iter().map(dimension).collect()))
         .build();
-    let request = aws_sdk_cloudwatch::Client::from_conf(config).put_metric_data().namespace("AWS/ApplicationELB");
+    let request = aws_sdk_cloudwatch::Client::new(&stage.direct()).put_metric_data().namespace("AWS/ApplicationELB");
     request.metric_data(datum).send().await.expect("the emulator takes metrics");
 }
 

@@ -17,8 +17,8 @@ use infra_provider::{Configured, Problem, Provider};
 use infra_schema::{Schema, parse_schema};
 use infra_value::Value;
 
-use crate::validate::Check;
 use crate::registry::OTHER_EPHEMERALS;
+use crate::validate::Check;
 use crate::{Cloud, PROVIDER_VERSION, catalog};
 use configured::ConfiguredAws;
 

@@ -47,7 +47,11 @@ pub(crate) struct JsonLines;
 impl Ui for JsonLines {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::RefreshStart { .. } | Event::ImportStart { .. } | Event::Found { .. } | Event::Awaiting { .. } | Event::EphemeralDeferred { .. } => {}
+            Event::RefreshStart { .. }
+            | Event::ImportStart { .. }
+            | Event::Found { .. }
+            | Event::Awaiting { .. }
+            | Event::EphemeralDeferred { .. } => {}
             Event::Refreshed { address, id } => {
                 print(&events::refresh_start(address, named(id)));
                 print(&events::refresh_complete(address, named(id)));

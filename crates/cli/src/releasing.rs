@@ -51,31 +51,34 @@ pub(crate) async fn release_all(mut driving: Driving<'_>, ready: Vec<Ready>) -> 
         let address = change.release.address.clone();
         let kept = records(&driving.state).remove(&address);
         let (provider, members) = (change.provider.clone(), change.members.clone());
-        // What is still under way is brought to its end first.
-        if let Some(mut kept) = kept.filter(|k| !k.record.phase.is_over()) {
+        let mut ended = None;
+        // What is still under way is brought to its end first. One that has not begun anything is begun anew.
+        if let Some(mut kept) = kept.filter(|k| !k.record.phase.is_over() && k.record.phase != Phase::Prepare) {
             let goes_on = kept.record.new.definition == new.definition && kept.record.phase != Phase::CleanUp;
             kept.record.release.standby = if goes_on { change.release.standby } else { Duration::ZERO };
-            let shifted = matches!(kept.record.phase, Phase::Watch | Phase::Stop | Phase::CleanUp | Phase::GoBack);
+            let shifted = matches!(
+                kept.record.phase,
+                Phase::Watch | Phase::Drain | Phase::Stop | Phase::CleanUp | Phase::GoBack
+            );
             let wish = if goes_on || shifted { Stop::No } else { Stop::Revert("a newer version".into()) };
             exit = driving.drive(&mut kept, wish, &mut problems).await;
-            if goes_on || exit.0 != 0 || change.old.definition == new.definition {
-                if exit.0 != 0 {
-                    break;
-                }
+            if exit.0 != 0 {
+                break;
+            }
+            if goes_on {
                 continue;
             }
+            ended = Some(kept.record);
         }
-        let (from, to) = match records(&driving.state).remove(&address) {
-            // The release before has just ended: what it left is live.
-            Some(last)
-                if last.record.phase == Phase::Finished
-                    && change.record.as_ref().is_some_and(|r| !r.phase.is_over()) =>
-            {
-                (last.record.to.clone(), last.record.from.clone())
-            }
-            _ => (change.live.clone(), change.idle.clone()),
+        // The release before has just ended: what it left is live.
+        let (from, to, old) = match ended {
+            Some(last) if last.phase == Phase::Finished => (last.to, last.from, last.new),
+            Some(last) => (last.from, last.to, last.old),
+            None => (change.live.clone(), change.idle.clone(), change.old.clone()),
         };
-        let old = change.old.clone();
+        if old.definition == new.definition {
+            continue;
+        }
         let now = SystemTime::now();
         let record =
             Record::begin(change.release.clone(), (from, old), (to, new), change.count.unwrap_or(1), now, who());

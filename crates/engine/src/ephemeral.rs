@@ -196,8 +196,7 @@ impl Ephemerals {
             due.push((one.address.clone(), one.configured.clone(), one.private.clone()));
         }
         for (address, configured, mut private) in due {
-            let event =
-                |elapsed| Event::Ephemeral { address: &address, operation: EphemeralOperation::Renew, elapsed };
+            let event = |elapsed| Event::Ephemeral { address: &address, operation: EphemeralOperation::Renew, elapsed };
             ui.event(event(None));
             let renewed = configured.renew(&address.resource.ty, &mut private).await;
             match renewed {

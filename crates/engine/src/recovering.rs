@@ -321,7 +321,6 @@ fn id_of(object: &Value) -> &str {
 mod tests {
     use infra_address::parse_resource_instance;
     use infra_provider::Private;
-    use serde_json::json;
 
     use super::*;
     use crate::ui::Silent;

@@ -12,11 +12,11 @@ use infra_state::{State, path_from_json, path_to_json};
 use infra_value::{Kind, Marks, Number, Path, Value, type_from_json, type_to_json};
 use serde_json::{Map, Value as Json, json};
 
-use crate::releases;
 use crate::plan::{
     Action, CheckKind, CheckObject, CheckResult, CheckStatus, GivenVariable, OutputChange, Plan, PlanMode, Reason,
     ResourceChange,
 };
+use crate::releases;
 
 /// The version of the file's format.
 const FORMAT: u64 = 2;
@@ -156,7 +156,10 @@ fn read(json: &Json) -> Option<SavedPlan> {
     };
     Some(SavedPlan {
         plan,
-        configuration: Snapshot { files: files.collect::<Option<_>>()?, installed: Manifest::parse(&text("modules")?)? },
+        configuration: Snapshot {
+            files: files.collect::<Option<_>>()?,
+            installed: Manifest::parse(&text("modules")?)?,
+        },
         variables,
         workspace: text("workspace")?,
         serial: json["serial"].as_u64()?,

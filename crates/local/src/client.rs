@@ -1,6 +1,6 @@
 //! A command's side: finds the project's supervisor, starts it where none runs, and asks it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -100,6 +100,7 @@ impl Client {
 
     /// Asks, starting a supervisor where none runs.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Conversation, Failure> {
+        self.end_other_version().await?;
         if let Some(conversation) = self.running(request).await? {
             return Ok(conversation);
         }
@@ -120,6 +121,15 @@ impl Client {
         ))
     }
 
+    /// Ends a supervisor that another build of the program started: this one takes over from it.
+    async fn end_other_version(&self) -> Result<(), Failure> {
+        let text = std::fs::read(self.folder.contact()).unwrap_or_default();
+        match serde_json::from_slice::<Contact>(&text) {
+            Ok(contact) if contact.version != build(&self.program) => self.stop().await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
     async fn end(&self, request: &Request) -> Result<bool, Failure> {
         let Some(mut conversation) = self.running(request).await? else { return Ok(false) };
         match conversation.last(|_| {}).await? {
@@ -138,6 +148,10 @@ impl Client {
     async fn running(&self, request: &Request) -> Result<Option<Conversation>, Failure> {
         let Ok(text) = std::fs::read(self.folder.contact()) else { return Ok(None) };
         let Ok(contact) = serde_json::from_slice::<Contact>(&text) else { return Ok(None) };
+        self.ask_contact(&contact, request).await
+    }
+
+    async fn ask_contact(&self, contact: &Contact, request: &Request) -> Result<Option<Conversation>, Failure> {
         let Ok(stream) = TcpStream::connect(("127.0.0.1", contact.port)).await else { return Ok(None) };
         let (read, mut write) = stream.into_split();
         let mut text = serde_json::to_string(&contact.key).map_err(|e| lost(&e))?;
@@ -198,6 +212,16 @@ impl Conversation {
                 answer => return Ok(answer),
             }
         }
+    }
+}
+
+/// What tells one build of the program from another: its version, and its file's size and age.
+pub(crate) fn build(program: &Path) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let seconds = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    match std::fs::metadata(program) {
+        Ok(file) => format!("{version}-{}-{}", file.len(), file.modified().map(seconds).unwrap_or_default()),
+        Err(_) => version.to_string(),
     }
 }
 

@@ -1,12 +1,16 @@
 //! This machine as a [`Cloud`]: everything is asked of the supervisor.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use infra_catalog::{Cloud, HalfDone, OpContext, catalog, tag_rules};
+use infra_provider::fleet::{FleetOrProblems, FleetSpec};
 use infra_provider::plan::Meta;
 use infra_provider::{Failure, Object, Part};
 use infra_value::Value;
 
 use crate::client::{Client, unexpected};
+use crate::fleet::LocalFleet;
 use crate::protocol::{Answer, Request, WireFailure, decode, encode, encode_value};
 use crate::world::World;
 use crate::{ACCOUNT, DEFAULT_REGION};
@@ -118,6 +122,10 @@ impl Cloud for LocalCloud {
             Answer::Done => Ok(()),
             other => Err(half(unexpected(&other))),
         }
+    }
+
+    async fn fleet(&self, spec: FleetSpec) -> FleetOrProblems {
+        Ok(Arc::new(LocalFleet::new(self.client.clone(), &spec)?))
     }
 
     async fn read_data(&self, ty: &str, config: Object) -> Result<Object, Failure> {

@@ -3,6 +3,7 @@
 
 mod client;
 mod cloud;
+mod fleet;
 mod folder;
 mod protocol;
 pub mod status;

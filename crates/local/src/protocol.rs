@@ -47,6 +47,8 @@ pub(crate) enum Request {
     Delete { ty: String, region: String, prior: Json },
     /// Read a data source.
     Data { ty: String, region: String, config: Json },
+    /// A step of a release.
+    Fleet(FleetRequest),
     /// What runs.
     Status,
     /// What services have said, and with `follow` what they say from now on.
@@ -69,12 +71,75 @@ pub(crate) enum Answer {
     Objects(Vec<Result<Json, WireFailure>>),
     /// An object.
     Object(Json),
+    /// What a step of a release came to.
+    Fleet(FleetAnswer),
     /// What runs.
     Status(Box<Status>),
     /// It is done.
     Done,
     /// It failed; what is left of the object.
     Failed { object: Option<Json>, failure: WireFailure },
+}
+
+/// A listener or a listener rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The resource type.
+    pub ty: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
+/// What a release asks for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FleetRequest {
+    /// The weights by target group.
+    Weights(Place),
+    /// Sets weights by target group; `unstick` also ends stickiness.
+    SetWeights { place: Place, weights: BTreeMap<String, u32>, unstick: bool },
+    /// How a service and its targets stand.
+    Standing { service: String, group: Option<String> },
+    /// Makes a service run so many tasks of a version.
+    SetService { service: String, definition: Option<String>, count: u32 },
+    /// Runs a one-off task to its end.
+    RunTask { token: String, service: String, definition: String, command: Vec<String> },
+    /// Requests to a target group in the last stretch of time.
+    Evidence { group: String, place: Place, window: std::time::Duration },
+    /// Where a listener is reached.
+    Url(Place),
+    /// Where a task of a service is reached.
+    TaskUrl { service: String, group: String },
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FleetAnswer {
+    Weights(BTreeMap<String, u32>),
+    Standing {
+        definition: String,
+        desired: u32,
+        running: u32,
+        healthy: u32,
+        initial: u32,
+        unhealthy: u32,
+        draining: u32,
+        failed: Option<String>,
+    },
+    Ended {
+        code: Option<i32>,
+        reason: String,
+    },
+    Evidence {
+        requests: u64,
+        failed: u64,
+        balancer_requests: u64,
+        balancer_failed: u64,
+        p50_seconds: Option<f64>,
+    },
+    Url(Option<String>),
+    Done,
 }
 
 /// A line that a task has written.

@@ -9,6 +9,7 @@ mod facts;
 mod ids;
 mod kind;
 mod network;
+mod releasing;
 mod types;
 
 use std::collections::BTreeMap;

@@ -174,6 +174,12 @@ pub trait Fleet: Send + Sync {
     /// Runs a one-off task of a version, once for a token, and waits for its end.
     async fn run_task(&self, token: &str, definition: &str, command: &[String]) -> Result<TaskEnd, Failure>;
 
+    /// Ends the one-off task of a token, if there is one and it still runs.
+    async fn stop_task(&self, token: &str) -> Result<(), Failure> {
+        let _ = token;
+        Ok(())
+    }
+
     /// Makes the service of a colour run so many tasks of a version.
     async fn start(&self, colour: &str, definition: &str, count: u32) -> Result<(), Failure>;
 
@@ -185,6 +191,12 @@ pub trait Fleet: Send + Sync {
 
     /// Where users reach the live colour: what probes of the watch ask.
     async fn live_url(&self) -> Result<Option<String>, Failure>;
+
+    /// Says since when users reach a colour, as the record of a run that was cut off knows it: what was before is no
+    /// evidence against it. A fleet that knows by itself need not listen.
+    fn users_since(&self, colour: &str, at: SystemTime) {
+        let _ = (colour, at);
+    }
 
     /// Requests to a colour in the latest stretch of time of which everything is known.
     async fn evidence(&self, colour: &str, window: Duration) -> Result<Evidence, Failure>;

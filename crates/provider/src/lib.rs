@@ -10,8 +10,8 @@ mod problem;
 mod token;
 
 pub use contract::{
-    Applied, ApplyRequest, Checkpoint, Configured, Held, Imported, MovedFrom, Opened, Operation, PlanRequest, Planned, Private, Provider,
-    ReadRequest, Readiness, Sought,
+    Applied, ApplyRequest, Checkpoint, Configured, Held, Imported, MovedFrom, Opened, Operation, PlanRequest, Planned,
+    Private, Provider, ReadRequest, Readiness, Sought,
 };
 pub use object::{IntoAttribute, Object, Part};
 pub use problem::{Failure, Problem};

@@ -7,8 +7,8 @@ use crate::spec::RevertWhen;
 /// What is seen of a colour that has traffic.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sight {
-    /// Its tasks and targets.
-    pub standing: Standing,
+    /// Its tasks and targets; `None` where that could not be found out.
+    pub standing: Option<Standing>,
     /// Its requests in the window; `None` where that could not be found out.
     pub evidence: Option<Evidence>,
     /// Alarms that fire.
@@ -31,13 +31,18 @@ const FAILED_PROBES: u64 = 3;
 /// The reason to send the traffic back, if there is one. Nothing seen is no reason, and no health either: the caller
 /// does not end a watch without evidence that could be looked at.
 pub fn judge(when: &RevertWhen, colour: &str, sight: &Sight) -> Option<Reason> {
-    let Standing { healthy, unhealthy, failed, .. } = &sight.standing;
-    if let Some(why) = failed {
-        return Some(Reason(format!("{colour} cannot keep its tasks: {why}")));
-    }
-    if *unhealthy > 0 {
-        let all = healthy + unhealthy;
-        return Some(Reason(format!("{unhealthy} of {all} targets of {colour} unhealthy")));
+    if let Some(Standing { healthy, unhealthy, failed, .. }) = &sight.standing {
+        if let Some(why) = failed {
+            return Some(Reason(format!("{colour} cannot keep its tasks: {why}")));
+        }
+        if *unhealthy > 0 {
+            let all = healthy + unhealthy;
+            return Some(Reason(format!("{unhealthy} of {all} targets of {colour} unhealthy")));
+        }
+        // Targets that leave while others come are no reason, unless nobody is left to answer.
+        if *healthy == 0 {
+            return Some(Reason(format!("{colour} has no healthy target")));
+        }
     }
     if let Some(alarm) = sight.alarms.first() {
         return Some(Reason(format!("an alarm fires: {alarm}")));
@@ -66,6 +71,11 @@ pub fn judge(when: &RevertWhen, colour: &str, sight: &Sight) -> Option<Reason> {
         return Some(Reason(format!("{} of {} probes failed{example}", sight.probes_failed, sight.probes)));
     }
     None
+}
+
+/// Whether the balancer itself fails, whatever the colour.
+pub(crate) fn balancer_fails(when: &RevertWhen, evidence: &Evidence) -> bool {
+    above(evidence.balancer_failed, evidence.balancer_requests, when).is_some()
 }
 
 /// The share in percent, if it is above the limit and of enough requests to mean something.
@@ -115,8 +125,13 @@ mod tests {
 
     #[test]
     fn unhealthy_targets_alarms_balancer_errors_and_failing_probes_are_reasons() {
-        let standing = Standing { healthy: 3, unhealthy: 1, ..Standing::default() };
-        assert_eq!(reason(&Sight { standing, ..Sight::default() }), "1 of 4 targets of green unhealthy");
+        let standing = |healthy, unhealthy, draining| {
+            let standing = Standing { healthy, unhealthy, draining, ..Standing::default() };
+            reason(&Sight { standing: Some(standing), ..Sight::default() })
+        };
+        assert_eq!(standing(3, 1, 0), "1 of 4 targets of green unhealthy");
+        assert_eq!(standing(3, 0, 1), "", "it is merely replaced");
+        assert_eq!(standing(0, 0, 4), "green has no healthy target");
         let alarms = vec!["api-5xx (threshold crossed)".to_string()];
         assert_eq!(reason(&Sight { alarms, ..Sight::default() }), "an alarm fires: api-5xx (threshold crossed)");
         let evidence = Evidence { balancer_requests: 100, balancer_failed: 5, ..Evidence::default() };

@@ -53,13 +53,15 @@ pub fn steps(release: &Release, from: &str, to: &str, new: &Version, count: Opti
         };
         step("check", text, Duration::from_secs(2));
     }
+    let when = &release.revert_when;
     for shift in release.strategy.shifts() {
+        // As long as it takes to see what comes of it.
+        let takes = if shift.wait.is_zero() { shift.wait } else { shift.wait.max(shift.wait.min(when.window) + seen) };
         match shift.percent {
             100 => step("shift", format!("all traffic to {to}"), Duration::ZERO),
-            percent => step("shift", format!("{percent} % to {to}, for {}", span(shift.wait)), shift.wait),
+            percent => step("shift", format!("{percent} % to {to}, for {}", span(takes)), takes),
         }
     }
-    let when = &release.revert_when;
     let probes = if when.probe.is_some() { "seen within 5 s by probes, " } else { "" };
     let late = if seen.is_zero() { "at once".to_string() } else { format!("within {}", span(seen)) };
     let alarms = if when.alarms.is_empty() { "" } else { ", an alarm fires" };

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use infra_provider::fleet::{Colour, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::spec::Release;
+use crate::spec::{Release, Strategy};
 
 /// A release: the one under way, or the last one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ pub struct Record {
     pub began: Stamp,
     /// Who began it: `USER@HOST`, or a CI run.
     pub by: String,
+    /// When the first user's request may have reached `to`. Nothing if that is sure not to have happened.
+    #[serde(default)]
+    pub reached: Option<Stamp>,
+    /// What was wrong already before that.
+    #[serde(default)]
+    pub before: Faults,
     /// When `to` got all of the traffic.
     pub shifted: Option<Stamp>,
     /// When it went back, why, and by whom.
@@ -56,7 +62,9 @@ pub enum Phase {
     Shift(usize),
     /// Watch while the old colour stands by.
     Watch,
-    /// Stop the old colour, when it gets no more requests.
+    /// Wait until the old colour gets no more requests. Up to here it takes the traffic back in one call.
+    Drain,
+    /// Stop the old colour.
     Stop,
     /// Nothing more to do: `to` is live.
     Finished,
@@ -76,8 +84,30 @@ impl Phase {
 
     /// Whether users' requests may have reached the new colour.
     pub fn has_traffic(&self) -> bool {
-        matches!(self, Phase::Shift(_) | Phase::Watch | Phase::Stop | Phase::Finished | Phase::GoBack)
+        matches!(self, Phase::Shift(_) | Phase::Watch | Phase::Drain | Phase::Stop | Phase::Finished | Phase::GoBack)
     }
+}
+
+/// What it takes to give the traffic back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// Nothing: it is back.
+    Done,
+    /// No call: the new version never had any.
+    NothingMoved,
+    /// One call: the old colour runs.
+    Move,
+    /// The old colour has to be started first, as a release of its own.
+    StartFirst,
+}
+
+/// What was wrong already before users reached the new version: it is not held against that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Faults {
+    /// The probe failed.
+    pub probe: bool,
+    /// The balancer itself answered too many requests with 5xx.
+    pub balancer: bool,
 }
 
 /// Why and when the traffic went back.
@@ -131,7 +161,14 @@ const LOG: usize = 200;
 
 impl Record {
     /// The beginning of a release.
-    pub fn begin(release: Release, from: (Colour, Version), to: (Colour, Version), count: u32, now: SystemTime, by: String) -> Record {
+    pub fn begin(
+        release: Release,
+        from: (Colour, Version),
+        to: (Colour, Version),
+        count: u32,
+        now: SystemTime,
+        by: String,
+    ) -> Record {
         Record {
             id: uuid::Uuid::new_v4().simple().to_string(),
             release,
@@ -143,6 +180,8 @@ impl Record {
             phase: Phase::Prepare,
             began: now.into(),
             by,
+            reached: None,
+            before: Faults::default(),
             shifted: None,
             reverted: None,
             log: Vec::new(),
@@ -152,9 +191,27 @@ impl Record {
     /// The colour that users get (or will get, once the step under way is done).
     pub fn live(&self) -> &Colour {
         match self.phase {
-            Phase::Watch | Phase::Stop | Phase::Finished => &self.to,
+            Phase::Watch | Phase::Drain | Phase::Stop | Phase::Finished => &self.to,
             _ => &self.from,
         }
+    }
+
+    /// What it takes to give the traffic back to `from`.
+    pub fn way_back(&self) -> WayBack {
+        let rolling = matches!(self.release.strategy, Strategy::Rolling);
+        match self.phase {
+            Phase::Reverted => WayBack::Done,
+            Phase::Prepare | Phase::BeforeShift => WayBack::NothingMoved,
+            Phase::Stop | Phase::Finished => WayBack::StartFirst,
+            _ if rolling => WayBack::StartFirst,
+            _ if self.reached.is_none() => WayBack::NothingMoved,
+            _ => WayBack::Move,
+        }
+    }
+
+    /// What names the one-off task: whoever asks for it again, gets the one that there is.
+    pub fn task_token(&self) -> String {
+        format!("{}-before-shift", self.id)
     }
 
     /// How much of the standby is left.

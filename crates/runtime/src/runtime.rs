@@ -254,6 +254,16 @@ struct Kept {
     ended: SystemTime,
 }
 
+/// What this machine can run, for whoever runs nothing.
+pub async fn engines() -> Engines {
+    look(&Engine::new("none".to_string())).await
+}
+
+async fn look(engine: &Engine) -> Engines {
+    let docker = engine.get().await.map(|docker| docker.version);
+    Engines { docker, docker_address: docker::address(), postgres: programs::find().await }
+}
+
 impl Runtime {
     /// Starts with nothing running. What a killed predecessor left (processes, containers, database servers) is stopped
     /// first.
@@ -391,8 +401,7 @@ impl Runtime {
 
     /// What this machine can run.
     pub async fn reachable(&self) -> Engines {
-        let docker = self.inner.engine.get().await.map(|docker| docker.version);
-        Engines { docker, docker_address: docker::address(), postgres: programs::find().await }
+        look(&self.inner.engine).await
     }
 
     /// Stops a database and deletes its data.

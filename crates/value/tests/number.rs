@@ -240,3 +240,10 @@ fn formats_of_c() {
     assert_eq!(n("0.00001").to_general(6), "1e-05");
     assert_eq!(n("0").to_general(10), "0");
 }
+
+#[test]
+fn an_exponent_beyond_all_measure_is_an_error() {
+    for text in ["1e-9223372036854775808", "1e9223372036854775807", "1e999999999", "1e99999999999999999999"] {
+        assert!(Number::parse(text).is_err(), "{text}");
+    }
+}

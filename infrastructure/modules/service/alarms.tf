@@ -1,14 +1,14 @@
 locals {
   balancer = aws_lb.this.arn_suffix
-  group    = aws_lb_target_group.this.arn_suffix
 
-  alarms = {
+  # What is watched of each colour.
+  watched = {
     failures = {
       namespace   = "AWS/ApplicationELB"
       metric      = "HTTPCode_Target_5XX_Count"
       statistic   = "Sum"
       threshold   = 10
-      dimensions  = { LoadBalancer = local.balancer, TargetGroup = local.group }
+      dimensions  = { LoadBalancer = local.balancer, TargetGroup = null }
       description = "More than 10 requests a minute failed for five minutes."
     }
     unhealthy = {
@@ -16,7 +16,7 @@ locals {
       metric      = "UnHealthyHostCount"
       statistic   = "Maximum"
       threshold   = 0
-      dimensions  = { LoadBalancer = local.balancer, TargetGroup = local.group }
+      dimensions  = { LoadBalancer = local.balancer, TargetGroup = null }
       description = "A task has been unhealthy for five minutes."
     }
     slow = {
@@ -24,7 +24,7 @@ locals {
       metric      = "TargetResponseTime"
       statistic   = "Average"
       threshold   = 1
-      dimensions  = { LoadBalancer = local.balancer, TargetGroup = local.group }
+      dimensions  = { LoadBalancer = local.balancer, TargetGroup = null }
       description = "Answers have taken longer than a second on average for five minutes."
     }
     cpu = {
@@ -32,10 +32,26 @@ locals {
       metric      = "CPUUtilization"
       statistic   = "Average"
       threshold   = 85
-      dimensions  = { ClusterName = var.cluster.name, ServiceName = aws_ecs_service.this.name }
+      dimensions  = { ClusterName = var.cluster.name, ServiceName = null }
       description = "The tasks have used more than 85 % of their CPU for five minutes."
     }
   }
+
+  # What stands for null in the dimensions above.
+  own = {
+    for colour in local.colours : colour => {
+      TargetGroup = aws_lb_target_group.this[colour].arn_suffix
+      ServiceName = aws_ecs_service.this[colour].name
+    }
+  }
+
+  alarms = merge([
+    for colour in local.colours : {
+      for name, alarm in local.watched : "${colour}-${name}" => merge(alarm, {
+        dimensions = { for key, value in alarm.dimensions : key => value == null ? local.own[colour][key] : value }
+      })
+    }
+  ]...)
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

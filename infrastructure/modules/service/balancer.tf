@@ -1,4 +1,10 @@
-# The load balancer: port 80 redirects to 443; there, known paths go to the service and all others are answered 404.
+# The load balancer: users come in by port 443 (80 without a certificate), tests of a new version by port 8443 (8080).
+# Each colour has a target group; a release moves the traffic between the two.
+
+locals {
+  https   = var.certificate_arn != null
+  colours = toset(["blue", "green"])
+}
 
 resource "aws_security_group" "balancer" {
   name        = "${var.name}-balancer"
@@ -12,10 +18,7 @@ resource "aws_security_group" "balancer" {
 
 # The only doors that are open to everybody.
 resource "aws_vpc_security_group_ingress_rule" "public" {
-  for_each = {
-    http  = 80
-    https = 443
-  }
+  for_each = local.https ? { http = 80, https = 443 } : { http = 80 }
 
   security_group_id = aws_security_group.balancer.id
   cidr_ipv4         = "0.0.0.0/0"
@@ -50,7 +53,9 @@ resource "aws_lb" "this" {
 }
 
 resource "aws_lb_target_group" "this" {
-  name                 = var.name
+  for_each = local.colours
+
+  name                 = "${var.name}-${each.key}"
   vpc_id               = var.vpc_id
   target_type          = "ip"
   protocol             = "HTTP"
@@ -58,16 +63,92 @@ resource "aws_lb_target_group" "this" {
   deregistration_delay = 30
 
   health_check {
-    path                = var.health_check_path
+    path                = var.health_check.path
     matcher             = "200"
-    interval            = 15
-    timeout             = 5
+    interval            = var.health_check.interval
+    timeout             = var.health_check.timeout
     healthy_threshold   = 2
     unhealthy_threshold = 3
   }
+
+  tags = {
+    Colour = each.key
+  }
 }
 
-resource "aws_lb_listener" "http" {
+resource "aws_lb_listener" "main" {
+  load_balancer_arn = aws_lb.this.arn
+  port              = local.https ? 443 : 80
+  protocol          = local.https ? "HTTPS" : "HTTP"
+  ssl_policy        = local.https ? "ELBSecurityPolicy-TLS13-1-2-2021-06" : null
+  certificate_arn   = var.certificate_arn
+
+  default_action {
+    type = "forward"
+
+    forward {
+      dynamic "target_group" {
+        for_each = aws_lb_target_group.this
+
+        content {
+          arn    = target_group.value.arn
+          weight = target_group.key == "blue" ? 100 : 0
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    # Who gets the traffic is for the release to decide.
+    ignore_changes = [default_action]
+  }
+}
+
+# Where a new version is tried before users see it.
+resource "aws_lb_listener" "test" {
+  load_balancer_arn = aws_lb.this.arn
+  port              = local.https ? 8443 : 8080
+  protocol          = local.https ? "HTTPS" : "HTTP"
+  ssl_policy        = local.https ? "ELBSecurityPolicy-TLS13-1-2-2021-06" : null
+  certificate_arn   = var.certificate_arn
+
+  default_action {
+    type = "forward"
+
+    forward {
+      dynamic "target_group" {
+        for_each = aws_lb_target_group.this
+
+        content {
+          arn    = target_group.value.arn
+          weight = target_group.key == "blue" ? 100 : 0
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [default_action]
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "test" {
+  for_each = toset(var.test_cidr_blocks)
+
+  security_group_id = aws_security_group.balancer.id
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = aws_lb_listener.test.port
+  to_port           = aws_lb_listener.test.port
+
+  tags = {
+    Name = "Tests of new versions"
+  }
+}
+
+resource "aws_lb_listener" "redirect" {
+  count = local.https ? 1 : 0
+
   load_balancer_arn = aws_lb.this.arn
   port              = 80
   protocol          = "HTTP"
@@ -79,40 +160,6 @@ resource "aws_lb_listener" "http" {
       port        = "443"
       protocol    = "HTTPS"
       status_code = "HTTP_301"
-    }
-  }
-}
-
-resource "aws_lb_listener" "https" {
-  load_balancer_arn = aws_lb.this.arn
-  port              = 443
-  protocol          = "HTTPS"
-  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-  certificate_arn   = var.certificate_arn
-
-  default_action {
-    type = "fixed-response"
-
-    fixed_response {
-      content_type = "text/plain"
-      message_body = "Not found"
-      status_code  = "404"
-    }
-  }
-}
-
-resource "aws_lb_listener_rule" "service" {
-  listener_arn = aws_lb_listener.https.arn
-  priority     = 100
-
-  action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.this.arn
-  }
-
-  condition {
-    path_pattern {
-      values = var.path_patterns
     }
   }
 }

@@ -1,4 +1,5 @@
-# A Fargate service: its task definition, its network access, and how many tasks it has.
+# A Fargate service in two colours, of which one is live: its task definition, its network access, and how many tasks it
+# has. release.infra.hcl says how a new version takes over.
 
 locals {
   autoscaled = var.tasks.max > var.tasks.min
@@ -106,10 +107,12 @@ resource "aws_vpc_security_group_egress_rule" "tasks" {
 }
 
 resource "aws_ecs_service" "this" {
-  name            = var.name
+  for_each = local.colours
+
+  name            = "${var.name}-${each.key}"
   cluster         = var.cluster.arn
   task_definition = aws_ecs_task_definition.this.arn
-  desired_count   = var.tasks.min
+  desired_count   = each.key == "blue" ? var.tasks.min : 0
   launch_type     = "FARGATE"
 
   availability_zone_rebalancing      = "ENABLED"
@@ -117,9 +120,10 @@ resource "aws_ecs_service" "this" {
   deployment_maximum_percent         = 200
   propagate_tags                     = "SERVICE"
 
+  # Without rollback: a version that does not start shows, and the release takes it back.
   deployment_circuit_breaker {
     enable   = true
-    rollback = true
+    rollback = false
   }
 
   network_configuration {
@@ -128,42 +132,43 @@ resource "aws_ecs_service" "this" {
   }
 
   load_balancer {
-    target_group_arn = aws_lb_target_group.this.arn
+    target_group_arn = aws_lb_target_group.this[each.key].arn
     container_name   = var.name
     container_port   = var.container.port
   }
 
   # ECS refuses a target group that no listener uses, and tasks cannot start before their permissions are there.
   depends_on = [
-    aws_lb_listener_rule.service,
+    aws_lb_listener.main,
+    aws_lb_listener.test,
     aws_iam_role_policy.execution,
   ]
 
   lifecycle {
-    # Set when the service is created, then left alone: how many tasks run is for autoscaling to decide, and
-    # rebalancing between zones may be off for a while.
-    ignore_changes = [desired_count, availability_zone_rebalancing]
+    # Which version runs, and how many tasks, is for the release and for autoscaling to decide; rebalancing between zones
+    # may be off for a while.
+    ignore_changes = [task_definition, desired_count, availability_zone_rebalancing]
   }
 }
 
 resource "aws_appautoscaling_target" "this" {
-  count = local.autoscaled ? 1 : 0
+  for_each = local.autoscaled ? local.colours : []
 
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
-  resource_id        = "service/${var.cluster.name}/${aws_ecs_service.this.name}"
+  resource_id        = "service/${var.cluster.name}/${aws_ecs_service.this[each.key].name}"
   min_capacity       = var.tasks.min
   max_capacity       = var.tasks.max
 }
 
 resource "aws_appautoscaling_policy" "cpu" {
-  count = local.autoscaled ? 1 : 0
+  for_each = aws_appautoscaling_target.this
 
-  name               = "${var.name}-cpu"
+  name               = "${var.name}-${each.key}-cpu"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  service_namespace  = each.value.service_namespace
+  scalable_dimension = each.value.scalable_dimension
+  resource_id        = each.value.resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = 60

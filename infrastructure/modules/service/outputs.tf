@@ -8,9 +8,14 @@ output "zone_id" {
   value       = aws_lb.this.zone_id
 }
 
-output "service_name" {
-  description = "The ECS service."
-  value       = aws_ecs_service.this.name
+output "service_names" {
+  description = "The ECS service of each colour."
+  value       = { for colour, service in aws_ecs_service.this : colour => service.name }
+}
+
+output "url" {
+  description = "Where users come in, by the load balancer's own name."
+  value       = "${local.https ? "https" : "http"}://${aws_lb.this.dns_name}"
 }
 
 output "log_group_name" {

@@ -37,12 +37,12 @@ variable "cluster" {
 }
 
 variable "certificate_arn" {
-  description = "Issued ACM certificate of the name under which the service is reached."
+  description = "Issued ACM certificate of the name under which the service is reached; without one it is reached by HTTP."
   type        = string
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:acm:", var.certificate_arn))
+    condition     = var.certificate_arn == null || can(regex("^arn:aws[a-z-]*:acm:", var.certificate_arn))
     error_message = "The ARN of a certificate in ACM."
   }
 }
@@ -99,17 +99,33 @@ variable "tasks" {
   }
 }
 
-variable "health_check_path" {
-  description = "Path that answers 200 when a task can serve."
-  type        = string
-  default     = "/health"
-  nullable    = false
+variable "health_check" {
+  description = "Path that answers 200 when a task can serve, how often it is asked for (seconds), and how long an answer may take."
+  type = object({
+    path     = optional(string, "/health")
+    interval = optional(number, 15)
+    timeout  = optional(number, 5)
+  })
+  default  = {}
+  nullable = false
 }
 
-variable "path_patterns" {
-  description = "Request paths that reach the service; all others are answered 404 by the load balancer."
+variable "release" {
+  description = "How a new version takes over: how long the old one stands by, and what sends the traffic back to it."
+  type = object({
+    standby            = optional(string, "30m")
+    error_rate_percent = optional(number, 1)
+    window             = optional(string, "60s")
+    min_requests       = optional(number, 20)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "test_cidr_blocks" {
+  description = "From where new versions can be tried by the test listener before users see them: where infra runs."
   type        = list(string)
-  default     = ["/*"]
+  default     = []
   nullable    = false
 }
 

@@ -7,6 +7,7 @@ use infra_provider::Failure;
 
 use super::AwsFleet;
 use super::members::{Service, is_same_definition};
+use super::standing::definition as definition_of;
 use crate::error::Doing;
 use crate::types::aws_ecs_service::{NEEDS, needs_time};
 use crate::wait::{Seen, Wait, retry};
@@ -28,16 +29,18 @@ impl AwsFleet {
         let service = self.service(colour)?;
         let doing = || format!("starting {colour}");
         let before = self.describe(service).await?;
+        let same = is_same_definition(&definition_of(&before), definition);
         // A deployment that ECS has given up is not taken up again for the same version, unless that is asked for.
-        let given_up = primary(&before).is_some_and(|deployment| {
-            is_failed(deployment) && deployment.task_definition().is_some_and(|had| is_same_definition(had, definition))
-        });
+        let given_up = same && primary(&before).is_some_and(is_failed);
+        // A version that the service has already is not named: it may have been deregistered since, and is still good
+        // for the service that has it.
+        let named = (!same || given_up).then(|| definition.to_string());
         let request = self
             .ecs
             .update_service()
             .cluster(&service.cluster)
             .service(&service.arn)
-            .task_definition(definition)
+            .set_task_definition(named)
             .desired_count(i32::try_from(count).unwrap_or(i32::MAX))
             .set_force_new_deployment(given_up.then_some(true));
         retry(NEEDS, needs_time, || async { request.clone().send().await.doing(doing()) }).await?;
@@ -47,10 +50,8 @@ impl AwsFleet {
         let failed = primary(&before).filter(|_| given_up).and_then(Deployment::id);
         wait.until(|| async {
             let now = self.describe(service).await?;
-            let told = primary(&now).is_some_and(|deployment| {
-                deployment.task_definition().is_some_and(|has| is_same_definition(has, definition))
-                    && (failed.is_none() || deployment.id() != failed)
-            });
+            let anew = failed.is_none() || primary(&now).and_then(Deployment::id) != failed;
+            let told = is_same_definition(&definition_of(&now), definition) && anew;
             Ok(if told { Seen::Target(()) } else { Seen::Pending("the version before".to_string()) })
         })
         .await

@@ -22,16 +22,18 @@ impl AwsFleet {
         let described = self.describe(service).await?;
         let definition = definition(&described);
         let all = count(described.running_count());
+        let of_it = described.deployments().iter().filter(|d| d.task_definition() == Some(&*definition));
         let mut standing = Standing {
             definition: service.form(&definition),
             desired: count(described.desired_count()),
-            running: primary(&described).map_or(all, |deployment| count(deployment.running_count())),
+            running: of_it.map(|d| count(d.running_count())).sum(),
             ..Standing::default()
         };
         let counted: u32 = described.deployments().iter().map(|d| count(d.running_count())).sum();
         if standing.running < standing.desired && counted < all {
-            // The counts contradict each other: tasks run that no deployment counts. So they are asked themselves.
-            standing.running = self.running(service, &definition).await?;
+            // The counts contradict each other, as they do on emulators: tasks run that no deployment counts. So they
+            // are asked themselves; where there are none to be asked, the service's own count is all that there is.
+            standing.running = self.running(service, &definition).await?.unwrap_or(all);
         }
         let others = all.saturating_sub(standing.running);
         self.targets_of(colour, others, &mut standing).await?;
@@ -71,11 +73,11 @@ impl AwsFleet {
 
     /// Why ECS will not run what it was told to.
     fn given_up(&self, colour: &str, described: &Described) -> Option<String> {
-        let deployment = primary(described)?;
-        let (has, told) = (deployment.task_definition().unwrap_or_default(), self.seen().told.get(colour).cloned());
-        if let Some(told) = told.filter(|told| !is_same_definition(told, has)) {
+        let (has, told) = (definition(described), self.seen().told.get(colour).cloned());
+        if let Some(told) = told.filter(|told| !is_same_definition(told, &has)) {
             return Some(format!("the service was told to run {told}, and ECS runs {has}"));
         }
+        let deployment = primary(described)?;
         if is_failed(deployment) {
             let reason = deployment.rollout_state_reason().unwrap_or("the deployment failed");
             return Some(reason.trim_end_matches('.').to_string());
@@ -84,14 +86,15 @@ impl AwsFleet {
         (failed >= too_many(count(deployment.desired_count()))).then(|| format!("{failed} tasks in a row have failed"))
     }
 
-    /// How many tasks of a version run, by asking each task.
-    async fn running(&self, service: &Service, definition: &str) -> Result<u32, Failure> {
+    /// How many tasks of a version run, by asking each task. `None` where no task is known.
+    async fn running(&self, service: &Service, definition: &str) -> Result<Option<u32>, Failure> {
         let tasks = self.tasks(service, DesiredStatus::Running).await?;
         let runs = |task: &&Task| {
             task.last_status() == Some("RUNNING")
                 && task.task_definition_arn().is_some_and(|has| is_same_definition(has, definition))
         };
-        Ok(u32::try_from(tasks.iter().filter(runs).count()).unwrap_or(u32::MAX))
+        let count = u32::try_from(tasks.iter().filter(runs).count()).unwrap_or(u32::MAX);
+        Ok((!tasks.is_empty()).then_some(count))
     }
 
     /// How the task that ended last did so, as far as that can be found out.
@@ -121,10 +124,10 @@ impl AwsFleet {
     }
 }
 
-/// The version that a service is to run.
-fn definition(service: &Described) -> String {
-    let newest = primary(service).and_then(|deployment| deployment.task_definition());
-    newest.or(service.task_definition()).unwrap_or_default().to_string()
+/// The version that a service is to run: that of its newest deployment.
+pub(super) fn definition(service: &Described) -> String {
+    let newest = || primary(service).and_then(|deployment| deployment.task_definition());
+    service.task_definition().or_else(newest).unwrap_or_default().to_string()
 }
 
 /// How many failures in a row end a deployment: as ECS itself counts for its circuit breaker, on or not.

@@ -14,6 +14,7 @@ pub(super) fn resource(ty: &ResourceType, config: &Value) -> Vec<Problem> {
         problems.push(Problem::error("Invalid or unknown key", "").at(Path::attribute("id")));
     }
     computed_only(&ty.schema().block, config, &Path::root(), &mut problems);
+    required(&ty.schema().block, config, &Path::root(), "", &mut problems);
     ty.rules.validate(config, &mut problems);
     problems
 }
@@ -22,7 +23,24 @@ pub(super) fn resource(ty: &ResourceType, config: &Value) -> Vec<Problem> {
 pub(super) fn data_source(ty: &DataType, config: &Value) -> Vec<Problem> {
     let mut problems = nulls_in_lists(config);
     computed_only(&ty.schema().block, config, &Path::root(), &mut problems);
+    required(&ty.schema().block, config, &Path::root(), "", &mut problems);
     problems
+}
+
+/// A required argument that is given as null is not given. `outer` is what the names begin with.
+fn required(block: &Block, config: &Value, path: &Path, outer: &str, problems: &mut Vec<Problem>) {
+    let missing = |name: &str| config.get(name).is_some_and(Value::is_null);
+    for name in block.attributes.iter().filter(|(name, a)| a.required && missing(name)).map(|(name, _)| name) {
+        let detail = format!("The argument \"{outer}{name}\" is required, but no definition was found.");
+        problems.push(Problem::error("Missing required argument", detail).at(path.attr(name.clone())));
+    }
+    for (name, nested) in &block.blocks {
+        let elements = config.get(name).and_then(Value::elements).unwrap_or(&[]);
+        for (i, element) in (0_i64..).zip(elements) {
+            let path = path.attr(name.clone()).index(i);
+            required(&nested.block, element, &path, &format!("{outer}{name}.{i}."), problems);
+        }
+    }
 }
 
 /// Lists and sets of a configuration hold no null.

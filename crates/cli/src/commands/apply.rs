@@ -90,7 +90,10 @@ fn apply_new(args: &Apply) -> Exit {
     let plan = &saved.plan;
     match json {
         true => machine::plan(plan),
-        false => output::raw(&planning::text_of(plan, &session)),
+        false => {
+            output::raw(&planning::text_of(plan, &session));
+            super::local::note_missing(plan);
+        }
     }
     let failed = problems.has_errors();
     planning_failed(&session, problems, json);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use infra_engine::plan::{Action, Plan, ResourceChange};
 use infra_local::{Client, LogEntry, Status};
 use infra_provider::Failure;
 
@@ -43,6 +44,47 @@ pub(crate) fn supervise(folder: &Path) -> Exit {
             output::error("The local supervisor cannot run", &why);
             Exit(1)
         }
+    }
+}
+
+/// What an apply with -local ends with: what does not run here is told, and nothing stays behind when nothing is left.
+pub(crate) fn tidy(exit: Exit) -> Exit {
+    if !local::is_on() {
+        return exit;
+    }
+    let Ok(client) = local::client() else { return exit };
+    block_on(async {
+        let Ok(status) = client.status().await else { return };
+        if status.supervisor.is_some() && status.recorded == 0 {
+            let _ = client.stop().await;
+            return;
+        }
+        let databases = status.databases.iter().filter_map(|d| Some((&d.name, d.problem.as_ref()?)));
+        let services = status.services.iter().filter_map(|s| Some((&s.name, s.problem.as_ref()?)));
+        for (name, problem) in databases.chain(services) {
+            output::line(&format!("\nNote: {name}: {problem}"));
+        }
+    });
+    exit
+}
+
+/// What a plan with -local has to say about this machine: that no database server can run.
+pub(crate) fn note_missing(plan: &Plan) {
+    let wants_server = |change: &ResourceChange| {
+        let engine = change.after.get("engine");
+        &*change.address.resource.ty == "aws_db_instance"
+            && change.action == Action::Create
+            && engine.and_then(|engine| engine.as_str()).is_some_and(|engine| engine == "postgres")
+    };
+    if !local::is_on() || !plan.changes.iter().any(wants_server) {
+        return;
+    }
+    let engines = block_on(infra_runtime::engines());
+    if engines.postgres.is_empty() && engines.docker.is_err() {
+        output::line(
+            "\nNote: no PostgreSQL server can run on this machine: neither its programs (initdb, postgres) nor a Docker engine \
+             were found. Databases are recorded only, and nothing answers at their addresses.",
+        );
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn run(args: Plan) -> Exit {
         machine::diagnostics(&problems, &session.sources);
     } else {
         output::raw(&planning::text_of(plan, &session));
+        super::local::note_missing(plan);
         session.show(problems);
         if let Some(file) = &generated {
             output::line(&format!(

@@ -12,7 +12,7 @@ use infra_engine::ui::Silent;
 use infra_engine::{PlanInputs, PlanOptions};
 use infra_lang::functions::Phase as FunctionPhase;
 use infra_provider::Configured;
-use infra_release::{Phase, Record, Stop, Strategy, revert, short, span};
+use infra_release::{Phase, Record, Stop, Strategy, WayBack, revert, short, span};
 use infra_state::State;
 use serde_json::{Value as Json, json};
 
@@ -44,14 +44,22 @@ pub(crate) fn run_revert(args: &Revert) -> Exit {
     };
     let address = chosen.kept.record.release.address.clone();
     let record = &chosen.kept.record;
-    if record.phase == Phase::Reverted || (record.phase == Phase::CleanUp && record.reverted.is_some()) {
-        output::line(&format!("{address}: {} ({}) has all the traffic already.", record.from, short(&record.old)));
-        return Exit(0);
-    }
-    let over = record.phase == Phase::Finished || matches!(record.release.strategy, Strategy::Rolling);
-    let done = match over {
-        true => go_back_after_standby(chosen),
-        false => move_back(chosen, began, args.json),
+    let done = match record.way_back() {
+        WayBack::Done => {
+            output::line(&format!("{address}: {} ({}) has all the traffic already.", record.from, short(&record.old)));
+            return Exit(0);
+        }
+        WayBack::StartFirst => go_back_after_standby(chosen),
+        // Nobody would tell the run that is at it.
+        WayBack::NothingMoved if !chosen.locked => Err(Diagnostic::error(
+            "Somebody else is working on this state",
+            format!(
+                "No user has reached {} yet, so there is nothing to take back: stop the run that releases it (Ctrl-C asks), or \
+                 try again when it has traffic.",
+                record.to
+            ),
+        )),
+        WayBack::NothingMoved | WayBack::Move => move_back(chosen, began, args.json),
     };
     done.unwrap_or_else(|problem| fail(&problem))
 }
@@ -136,7 +144,7 @@ fn finish(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
     let record = &mut chosen.kept.record;
     let address = record.release.address.clone();
     match record.phase {
-        Phase::Watch | Phase::Stop => {}
+        Phase::Watch | Phase::Drain | Phase::Stop => {}
         Phase::Finished | Phase::Reverted => {
             output::line(&format!("{address}: nothing is under way."));
             return Ok(Exit(0));
@@ -223,7 +231,7 @@ fn as_json(record: &Record, now: SystemTime) -> Json {
 fn standby(record: &Record) -> Option<&String> {
     match record.phase {
         Phase::Finished | Phase::Reverted => None,
-        Phase::Watch | Phase::Stop => Some(&record.from),
+        Phase::Watch | Phase::Drain | Phase::Stop => Some(&record.from),
         _ => Some(&record.to),
     }
 }

@@ -58,18 +58,15 @@ fn an_address_that_the_state_does_not_have_is_named() {
 #[test]
 fn configuration_is_generated_and_the_saved_plan_is_applied_with_it() {
     let Some(cloud) = Cloud::start() else { return };
-    let folder = Folder::with("resource \"aws_sns_topic\" \"t\" {\n  name = \"by-hand\"\n}\n").on(&cloud);
+    let folder = Folder::with("resource \"aws_cloudwatch_log_group\" \"g\" {\n  name = \"by-hand\"\n}\n").on(&cloud);
     let folder = folder.env("AWS_REGION", "eu-west-1");
     folder.infra(["apply", "-input=false", "-auto-approve"]).status(0);
     std::fs::remove_file(folder.path("terraform.tfstate")).expect("the state was there");
-    folder.write(
-        "main.tf",
-        "import {\n  to = aws_sns_topic.t\n  id = \"arn:aws:sns:eu-west-1:123456789012:by-hand\"\n}\n",
-    );
+    folder.write("main.tf", "import {\n  to = aws_cloudwatch_log_group.g\n  id = \"by-hand\"\n}\n");
     let plan = ["plan", "-input=false", "-out=p", "-generate-config-out=g.tf"];
     folder.infra(plan).status(0).says("1 to import");
     folder.infra(plan).fails(&["Target generated file already exists"]);
-    assert!(folder.read("g.tf").contains("resource \"aws_sns_topic\" \"t\" {\n"), "{}", folder.read("g.tf"));
+    assert!(folder.read("g.tf").contains("resource \"aws_cloudwatch_log_group\" \"g\" {\n"), "{}", folder.read("g.tf"));
     folder.infra(["apply", "-input=false", "p"]).status(0).says("1 imported");
     folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
 }

@@ -29,7 +29,6 @@ use infra_value::Value;
 
 use crate::ephemeral::Ephemerals;
 use crate::graph::{Graph, Node};
-use crate::{generated, imports, moves};
 use crate::plan::{GivenVariable, Plan, PlanMode, ResourceChange};
 use crate::registry::Registry;
 use crate::releases::ReleaseChange;
@@ -37,6 +36,7 @@ use crate::targets;
 use crate::ui::Ui;
 use crate::walk::{Visited, walk};
 use crate::world::World;
+use crate::{generated, imports, moves};
 
 /// What a plan is made of.
 pub struct PlanInputs<'a> {
@@ -182,7 +182,8 @@ pub(crate) async fn ready_providers(
     let options = PlanOptions { refresh: false, parallelism: inputs.options.parallelism, ..PlanOptions::default() };
     let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
     let world = World::new(config, functions, workspace, variables.clone(), Box::new(unknown));
-    let planner = Planner::new(world, graph, registry, &options, &crate::ui::Silent, moves::apply(config, registry, state));
+    let planner =
+        Planner::new(world, graph, registry, &options, &crate::ui::Silent, moves::apply(config, registry, state));
     planner.recording.set(false);
     planner.visit_all(&nodes).await;
     planner.providers.take()

@@ -44,7 +44,12 @@ impl<'a> Planner<'a> {
 
     /// Evaluates the `import` blocks of a resource. False after their errors have been told; then the instances that they
     /// name are not planned.
-    fn read_imports(&self, path: &ModulePath, resource: &Resource, instances: &[(ResourceInstance, Repetition)]) -> bool {
+    fn read_imports(
+        &self,
+        path: &ModulePath,
+        resource: &Resource,
+        instances: &[(ResourceInstance, Repetition)],
+    ) -> bool {
         if self.options.mode != PlanMode::Normal || resource.mode != ResourceMode::Managed {
             return true;
         }

@@ -30,7 +30,7 @@ fn has_releases(module: &Module) -> bool {
 fn own_module(module: &mut Module, registry: &Registry) {
     module.children.values_mut().for_each(|child| own_module(child, registry));
     for release in module.releases.clone().into_values() {
-        let members = [&release.services, &release.target_groups, &release.listener];
+        let members = [&release.services, &release.target_groups, &release.listener, &release.test_listener];
         for member in members.into_iter().flatten() {
             own_resource(module, &release, member, registry);
         }

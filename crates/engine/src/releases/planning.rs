@@ -377,7 +377,8 @@ fn kind(first: bool, wanted: &Version, old: &Version, record: Option<&Record>) -
     let same = !wanted.definition.is_empty() && wanted.definition == old.definition;
     if let Some(record) = record {
         let wants_it = !wanted.definition.is_empty() && record.new.definition == wanted.definition;
-        if !record.phase.is_over() && (wants_it || record.phase == Phase::GoBack || record.phase == Phase::CleanUp) {
+        let under_way = !record.phase.is_over() && record.phase != Phase::Prepare;
+        if under_way && (wants_it || record.phase == Phase::GoBack || record.phase == Phase::CleanUp) {
             return ReleaseKind::Resume;
         }
         let taken_back = record.reverted.as_ref().is_some_and(|r| !r.may_retry);

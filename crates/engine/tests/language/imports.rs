@@ -56,7 +56,8 @@ async fn imports_that_can_never_be_made_are_refused() {
         ("fake_thing.none", "\"i\"", "Configuration for import target does not exist"),
         ("fake_thing.none[0]", "\"i\"", "Invalid import 'to' expression"),
     ] {
-        let text = format!("resource \"fake_thing\" \"a\" {{\n name = \"a\"\n}}\nimport {{\n to = {to}\n id = {id}\n}}\n");
+        let text =
+            format!("resource \"fake_thing\" \"a\" {{\n name = \"a\"\n}}\nimport {{\n to = {to}\n id = {id}\n}}\n");
         let made = plan_of(&text, State::new(), PlanOptions::default()).await;
         assert_eq!(made.summaries(), [summary], "{to} {id}");
     }

@@ -126,7 +126,10 @@ fn decode_variables(source: &str) -> Result<Value, FunctionError> {
 /// The value with null in the place of whatever is ephemeral, at any depth.
 fn ephemeral_as_null(value: &Value) -> Value {
     if value.marks().contains(Marks::EPHEMERAL) {
-        return Value::null(value.ty()).with_marks(value.marks().without(Marks::EPHEMERAL));
+        let marks = value.marks().without(Marks::EPHEMERAL);
+        // What is not known yet has no type for certain, so it cannot be null yet.
+        let result = if value.is_known() { Value::null(value.ty()) } else { value.clone().unmark().0 };
+        return result.with_marks(marks);
     }
     if value.marks_deep().contains(Marks::EPHEMERAL) {
         return value.map_elements(&mut ephemeral_as_null);

@@ -265,3 +265,25 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_would_exhaust_the_memory_is_refused() {
+    let thousand = || Value::list(Type::Number, (0..1000).map(Value::from));
+    let wide = run("format", &[s("%1000000s"), s("")]);
+    let bomb: String = ('b'..='i')
+        .zip('a'..)
+        .map(|(name, of)| format!("{name}: &{name} [{}]\n", vec![format!("*{of}"); 9].join(",")))
+        .collect();
+    let cases = [
+        ("setproduct", vec![thousand(), thousand(), thousand()]),
+        ("replace", vec![wide.clone(), s(" "), wide.clone()]),
+        ("replace", vec![wide.clone(), s("/ /"), wide.clone()]),
+        ("join", vec![wide, Value::strings(vec![""; 1000])]),
+        ("yamldecode", vec![s(&format!("a: &a [x,x,x,x,x,x,x,x,x]\n{bomb}"))]),
+        ("bcrypt", vec![s("x"), Value::from(31)]),
+        ("range", vec![Value::from(100_000)]),
+    ];
+    for (name, args) in cases {
+        fails(name, &args);
+    }
+}

@@ -44,6 +44,10 @@ impl Shared {
                 Err(half) => failed(half),
             },
             Request::Data { ty, region, config } => self.data((&ty, &region), &config),
+            Request::Fleet(request) => match self.fleet(request).await {
+                Ok(answer) => Answer::Fleet(answer),
+                Err(failure) => Answer::Failed { object: None, failure: failure.into() },
+            },
             Request::Status => Answer::Status(Box::new(self.status().await)),
             Request::Logs { service, follow } => return self.logs(service, follow, teller).await,
             Request::Stop => return self.end(Ending::Stop, teller).await,

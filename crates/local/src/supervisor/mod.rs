@@ -1,6 +1,7 @@
 //! The process that keeps a project's local cloud: it holds the records, runs what they ask for, and answers commands.
 
 mod answers;
+mod fleet;
 mod keeping;
 mod ports;
 mod reconcile;
@@ -73,6 +74,7 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
 
     let kept = Kept::load(&folder)?;
     let project = folder.path().display().to_string();
+    let version = crate::client::build(&program);
     let runtime = Runtime::start(Settings { data_dir: folder.path().to_path_buf(), program, project }).await?;
     let (ending, mut end) = watch::channel(Ending::No);
     let shared = Arc::new(Shared {
@@ -88,7 +90,7 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
     });
     shared.reconcile().await;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| format!("listening on loopback: {e}"))?;
-    let key = write_contact(&folder, &listener).map_err(|e| format!("{}: {e}", folder.contact().display()))?;
+    let key = write_contact(&folder, &listener, version).map_err(|e| format!("{}: {e}", folder.contact().display()))?;
 
     let serving = tokio::spawn(serve::serve(shared.clone(), listener, key));
     let reconciling = tokio::spawn(reconcile::forever(shared.clone()));
@@ -133,12 +135,12 @@ fn lock(folder: &Folder) -> Result<Option<File>, String> {
     }
 }
 
-fn write_contact(folder: &Folder, listener: &TcpListener) -> std::io::Result<String> {
+fn write_contact(folder: &Folder, listener: &TcpListener, version: String) -> std::io::Result<String> {
     let contact = Contact {
         pid: std::process::id(),
         port: listener.local_addr()?.port(),
         key: uuid::Uuid::new_v4().to_string(),
-        version: env!("CARGO_PKG_VERSION").into(),
+        version,
     };
     write_private(&folder.contact(), &serde_json::to_vec(&contact)?)?;
     Ok(contact.key)

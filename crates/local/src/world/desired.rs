@@ -5,6 +5,8 @@ mod databases;
 mod secrets;
 mod tasks;
 
+pub(super) use tasks::task;
+
 use std::collections::BTreeMap;
 
 use super::World;

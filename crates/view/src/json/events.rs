@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use infra_address::{ModuleInstance, ResourceInstance};
 use infra_diag::{Diagnostic, Diagnostics, Pos, Sources, snippet};
-use infra_engine::ui::EphemeralOperation;
 use infra_engine::plan::{Action, Counts, OutputChange, Reason, ResourceChange};
+use infra_engine::ui::EphemeralOperation;
 use infra_state::{OutputValue, TERRAFORM_VERSION};
 use infra_value::type_to_json;
 use serde_json::{Map, Value as Json, json};

@@ -105,7 +105,9 @@ impl Actions {
         let ty = at("type")?.as_str()?;
         let problem = |detail: String| Some(Problem::error("Invalid Attribute Combination", detail));
         if ty == "forward" {
-            let (arn, forward) = (at("target_group_arn"), at("forward"));
+            // With ignore_changes the configuration has the stored form of "not set".
+            let arn = at("target_group_arn").filter(|arn| arn.as_str() != Some(""));
+            let forward = at("forward");
             return match (arn, forward) {
                 (None, None) => problem(format!(
                     "Either \"{path}.target_group_arn\" or \"{path}.forward\" must be specified when \"{path}.type\" \

@@ -21,7 +21,8 @@ pub(super) fn add(world: &World, desired: &mut Desired) {
             continue;
         }
         match task(world, service) {
-            Ok(task) => {
+            Ok(mut task) => {
+                with_colour(&mut task, service.str("name"));
                 let spec = spec(world, service, task);
                 desired.runtime.services.insert(arn.clone(), spec);
             }
@@ -38,6 +39,15 @@ pub(super) fn add(world: &World, desired: &mut Desired) {
                 port,
             });
         }
+    }
+}
+
+/// The sample image tells its colour: that of the service whose name ends in one.
+fn with_colour(task: &mut Task, service: &str) {
+    let colour = service.rsplit('-').next().filter(|word| matches!(*word, "blue" | "green"));
+    let samples = task.containers.iter_mut().filter(|c| c.image.starts_with("infra/hello:"));
+    for (container, colour) in samples.zip(colour.into_iter().cycle()) {
+        container.environment.entry("COLOUR".into()).or_insert_with(|| colour.to_string());
     }
 }
 
@@ -63,11 +73,15 @@ fn spec(world: &World, service: &Object, task: Task) -> Service {
 fn scaled(world: &World, resource: &str, wanted: u32) -> u32 {
     let mut targets = world.all("aws_appautoscaling_target");
     let Some(target) = targets.find(|target| target.str("resource_id") == resource) else { return wanted };
+    // Told to run nothing: the idle colour of a release.
+    if wanted == 0 {
+        return 0;
+    }
     let limit = |name: &str| u32::try_from(target.int(name)).unwrap_or_default();
     wanted.max(limit("min_capacity")).min(limit("max_capacity").max(limit("min_capacity")))
 }
 
-fn task(world: &World, service: &Object) -> Result<Task, String> {
+pub(in crate::world) fn task(world: &World, service: &Object) -> Result<Task, String> {
     let definition = world.definition_arn(service.str("task_definition"));
     let missing = || format!("there is no task definition {definition}");
     let needs = world.runnable(&definition).ok_or_else(missing)?;

@@ -16,7 +16,7 @@ pub(in crate::world) struct Service;
 
 impl Kind for Service {
     fn untold(&self) -> &'static [&'static str] {
-        &["force_delete", "force_new_deployment", "iam_role", "task_definition", "triggers", "wait_for_steady_state"]
+        &["force_delete", "force_new_deployment", "iam_role", "triggers", "wait_for_steady_state"]
     }
 
     fn key(&self, object: &Object) -> String {

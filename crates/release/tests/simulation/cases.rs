@@ -1,0 +1,1 @@
+//! Schedules that once broke a law.
