@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use infra_provider::Failure;
-use infra_provider::fleet::{Colour, Fleet, ShiftFailure};
+use infra_provider::fleet::{Colour, Fleet, ShiftFailure, Version};
 
 use crate::around::Stop;
 use crate::drive::{
@@ -55,15 +55,21 @@ impl Drive<'_> {
         let (fleet, clock) = (self.around.fleet, self.around.clock);
         if !is_rolling(record) {
             let weights = patiently(clock, || fleet.weights()).await?;
-            match traffic(record, 100, &weights) {
-                Traffic::AsIs => {}
-                // At the last moment.
-                Traffic::Back if patiently(clock, || fleet.standing(&record.from)).await?.healthy > 0 => {
+            let now = traffic(record, 100, &weights);
+            if !matches!(now, Traffic::AsIs) {
+                // At the last moment: then the old colour still runs, and takes the traffic back.
+                let runs = patiently(clock, || fleet.standing(&record.from)).await?.healthy > 0;
+                if runs && matches!(now, Traffic::Back) {
                     return Ok(self.taken_back(record));
                 }
-                Traffic::Back | Traffic::Changed(_) => return Ok(Next::Stuck(changed(&weights))),
+                record.phase = if runs { Phase::Drain } else { Phase::Stop };
+                return Ok(Next::Stuck(changed(&weights)));
             }
-            patiently(clock, || fleet.stop(&record.from)).await?;
+            match self.stop_idle(&record.from, &record.old, record, 100).await? {
+                Traffic::AsIs => {}
+                Traffic::Back => return Ok(self.taken_back(record)),
+                Traffic::Changed(failure) => return Ok(Next::Stuck(failure)),
+            }
         }
         patiently(clock, || fleet.hold_scaling(false)).await?;
         let stopped = if is_rolling(record) { String::new() } else { format!("{} is stopped; ", record.from) };
@@ -127,13 +133,35 @@ impl Drive<'_> {
                     return Ok(next);
                 }
             }
-            let weights = patiently(clock, || fleet.weights()).await?;
-            let Traffic::AsIs = traffic(record, 0, &weights) else { return Ok(Next::Stuck(changed(&weights))) };
-            patiently(clock, || fleet.stop(&record.to)).await?;
+            if let Some(stuck) = self.is_in_use(record).await? {
+                return Ok(stuck);
+            }
+            if let Traffic::Changed(failure) = self.stop_idle(&record.to, &record.new, record, 0).await? {
+                record.reached.get_or_insert(clock.now().into());
+                return Ok(Next::Stuck(failure));
+            }
             self.note(record, format!("{} is stopped", record.to));
         }
         patiently(clock, || fleet.hold_scaling(false)).await?;
         Ok(Next::Phase(Phase::Reverted))
+    }
+
+    /// Stops a colour that has no traffic. Weights have no versions: somebody may have moved them at the same moment, and
+    /// then it is started again at once.
+    async fn stop_idle(
+        &self,
+        colour: &str,
+        version: &Version,
+        record: &Record,
+        percent: u32,
+    ) -> Result<Traffic, Failure> {
+        let (fleet, clock) = (self.around.fleet, self.around.clock);
+        patiently(clock, || fleet.stop(colour)).await?;
+        let now = traffic(record, percent, &patiently(clock, || fleet.weights()).await?);
+        if !matches!(now, Traffic::AsIs) {
+            patiently(clock, || fleet.start(colour, &version.definition, record.count)).await?;
+        }
+        Ok(now)
     }
 
     /// Waits until a colour that has lost the traffic gets no more of it: parts of the balancer follow later than others.

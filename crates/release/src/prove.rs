@@ -4,7 +4,7 @@
 use infra_provider::Failure;
 use infra_provider::fleet::Standing;
 
-use crate::drive::{Drive, LOOK, Next, is_rolling, patiently, shown};
+use crate::drive::{Drive, LOOK, Next, Traffic, changed, is_rolling, patiently, shown, traffic};
 use crate::judge::{Sight, balancer_fails, judge};
 use crate::record::{Phase, Record};
 use crate::spec::CheckKind;
@@ -26,7 +26,10 @@ impl Drive<'_> {
                 format!("an alarm that would send it back fires already: {alarm}. Nothing was changed."),
             ));
         }
-        if !is_rolling(record) {
+        if is_rolling(record) {
+            // In place, users reach the new version as soon as it starts.
+            self.see_faults_before(record).await;
+        } else {
             let weights = patiently(clock, || fleet.weights()).await?;
             let idle = weights.get(&record.to).copied().unwrap_or_default();
             if idle != 0 || weights.get(&record.from).copied().unwrap_or_default() == 0 {
@@ -79,6 +82,9 @@ impl Drive<'_> {
 
     pub(crate) async fn start(&mut self, record: &mut Record) -> Result<Next, Failure> {
         let (fleet, clock) = (self.around.fleet, self.around.clock);
+        if let Some(stuck) = self.is_in_use(record).await? {
+            return Ok(stuck);
+        }
         patiently(clock, || fleet.hold_scaling(true)).await?;
         // What autoscaling has made of the live colour by now, not what the configuration said once.
         record.count = patiently(clock, || fleet.standing(&record.from)).await?.desired.max(1);
@@ -88,6 +94,20 @@ impl Drive<'_> {
         self.note(record, format!("{} tasks of {} start as {}", record.count, short(&record.new), record.to));
         patiently(clock, || fleet.start(&record.to, &record.new.definition, record.count)).await?;
         Ok(Next::Phase(Phase::Healthy))
+    }
+
+    /// Somebody has given traffic to the colour that is about to be started, or stopped: then it is left alone.
+    pub(crate) async fn is_in_use(&mut self, record: &mut Record) -> Result<Option<Next>, Failure> {
+        if is_rolling(record) {
+            return Ok(None);
+        }
+        let fleet = self.around.fleet;
+        let weights = patiently(self.around.clock, || fleet.weights()).await?;
+        let Traffic::AsIs = traffic(record, 0, &weights) else {
+            record.reached.get_or_insert(self.around.clock.now().into());
+            return Ok(Some(Next::Stuck(changed(&weights))));
+        };
+        Ok(None)
     }
 
     pub(crate) async fn healthy(&mut self, record: &mut Record) -> Result<Next, Failure> {

@@ -30,6 +30,8 @@ use traffic::Traffic;
 const APPLICATION_FOLLOWS: Duration = Duration::from_secs(60);
 /// How long a Network Load Balancer may.
 const NETWORK_FOLLOWS: Duration = Duration::from_secs(10 * 60);
+/// How long an emulator of one may.
+const EMULATOR_FOLLOWS: Duration = Duration::from_secs(2);
 /// How late the metrics of a load balancer are at the most.
 const METRICS_FOLLOW: Duration = Duration::from_secs(3 * 60);
 /// How long a listener that only checks ask is given until all nodes follow it.
@@ -121,6 +123,10 @@ impl Fleet for AwsFleet {
         self.run_once(token, definition, command).await
     }
 
+    async fn stop_task(&self, token: &str) -> Result<(), Failure> {
+        self.stop_once(token).await
+    }
+
     async fn start(&self, colour: &str, definition: &str, count: u32) -> Result<(), Failure> {
         self.start_service(colour, definition, count).await
     }
@@ -140,6 +146,10 @@ impl Fleet for AwsFleet {
         }
     }
 
+    fn users_since(&self, colour: &str, at: SystemTime) {
+        self.seen().since.insert(colour.to_string(), at);
+    }
+
     async fn evidence(&self, colour: &str, window: Duration) -> Result<Evidence, Failure> {
         self.evidence_of(colour, window).await
     }
@@ -149,10 +159,14 @@ impl Fleet for AwsFleet {
     }
 
     fn evidence_delay(&self) -> Duration {
-        METRICS_FOLLOW
+        // An emulator has its metrics at once, or never.
+        if self.lags { METRICS_FOLLOW } else { Duration::ZERO }
     }
 
     fn shift_delay(&self) -> Duration {
+        if !self.lags {
+            return EMULATOR_FOLLOWS;
+        }
         let network = self.live.as_ref().is_some_and(|door| door.balancer.contains(":loadbalancer/net/"));
         if network { NETWORK_FOLLOWS } else { APPLICATION_FOLLOWS }
     }

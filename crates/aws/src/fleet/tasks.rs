@@ -48,6 +48,18 @@ impl AwsFleet {
         Ok(TaskEnd { task, exit_code: main.and_then(Container::exit_code), reason: end(&ended, main) })
     }
 
+    /// Ends the task of a token, wherever it is by now.
+    pub(super) async fn stop_once(&self, token: &str) -> Result<(), Failure> {
+        let Some(service) = self.services.values().next() else { return Ok(()) };
+        let request = self.ecs.list_tasks().cluster(&service.cluster).started_by(started_by(token));
+        let found = request.send().await.doing("finding the task of the release")?;
+        for arn in found.task_arns() {
+            let request = self.ecs.stop_task().cluster(&service.cluster).task(arn).reason("the release is taken back");
+            request.send().await.doing(format!("stopping the task {arn}"))?;
+        }
+        Ok(())
+    }
+
     /// The service of the colour that has no requests: its network is the task's.
     async fn idle(&self) -> Result<&Service, Failure> {
         let none = || Failure::new("running a task", "the release has no service");

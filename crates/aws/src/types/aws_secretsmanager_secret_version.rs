@@ -12,12 +12,12 @@ use infra_catalog::types::aws_secretsmanager_secret_version::split_id;
 use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
 
-use crate::Aws;
 use crate::error::Doing;
 use crate::resource::{ResourceType, changed};
 use crate::secret_text::without;
 use crate::types::aws_secretsmanager_secret::{GONE, described};
 use crate::wait::{Seen, Wait};
+use crate::{Aws, ids};
 
 pub(crate) struct Api;
 
@@ -78,7 +78,7 @@ impl ResourceType for Api {
         let call = aws
             .secrets()
             .put_secret_value()
-            .client_request_token(cx.token.as_str())
+            .client_request_token(ids::made(ids::DEFAULT_PREFIX, &cx.token))
             .secret_id(&secret)
             .set_secret_binary(binary.map(Blob::new))
             .set_secret_string(text.clone())
@@ -94,10 +94,11 @@ impl ResourceType for Api {
     }
 
     async fn find_created(&self, _aws: &Aws, planned: &Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
-        // The token is the id of the version.
+        // The token of the request is the id of the version.
+        let version = ids::made(ids::DEFAULT_PREFIX, &trace.token);
         let mut made = planned.clone();
-        made.set("id", format!("{}|{}", planned.str("secret_id"), trace.token.as_str()));
-        made.set("version_id", trace.token.as_str());
+        made.set("id", format!("{}|{version}", planned.str("secret_id")));
+        made.set("version_id", version);
         Ok(Some(vec![made]))
     }
 

@@ -100,10 +100,27 @@ fn go_back_after_standby(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
             "The old version does not run any more: to start it, the state has to be locked. Try again when they are done.",
         ));
     }
+    if chosen.kept.record.phase == Phase::Stop {
+        // What is under way holds the scaling: it ends first.
+        let mut problems = Diagnostics::new();
+        let exit = block_on(async {
+            let mut driving = driving(&mut chosen.store, &chosen.state, &chosen.session, &chosen.providers);
+            let exit = driving.drive(&mut chosen.kept, Stop::No, &mut problems).await;
+            chosen.state = driving.state;
+            exit
+        });
+        chosen.session.show(problems);
+        if chosen.kept.record.phase != Phase::Finished {
+            return Ok(exit);
+        }
+    }
     let last = chosen.kept.record.clone();
     let mut release = last.release.clone();
     release.checks.clear();
     release.before_shift = None;
+    // What fires now is why it goes back.
+    release.revert_when.alarms.clear();
+    release.revert_when.probe = None;
     release.strategy = match release.strategy {
         Strategy::Rolling => Strategy::Rolling,
         _ => Strategy::BlueGreen,

@@ -5,6 +5,7 @@ mod configurations;
 mod console;
 mod kill;
 mod language;
+mod local;
 mod mistakes;
 mod modules;
 mod support;

@@ -12,6 +12,9 @@ use infra_release::{Event, Journal, Prober, Record, Stop};
 use crate::time::ms;
 use crate::world::World;
 
+/// So long ago a look may be when what was seen is acted upon, where calls are slow.
+const LOOKED: u64 = 8000;
+
 /// One process's view of the world.
 pub struct SimFleet {
     pub world: Arc<World>,
@@ -51,7 +54,9 @@ impl SimFleet {
 
     fn must_be_idle(world: &World, colour: &str, doing: &str) {
         let mut state = world.state();
-        if !world.weather.rolling && state.weights[colour] > 0 {
+        // What is stopped in the same moment as somebody gives it traffic, is started again.
+        let meddled = state.now < state.meddled_at + LOOKED;
+        if !world.weather.rolling && state.weights[colour] > 0 && !meddled {
             world.broken(&mut state, format!("{doing} {colour}, which has traffic"));
         }
     }
@@ -86,7 +91,7 @@ impl Fleet for SimFleet {
             let mut state = world.state();
             let now = state.now;
             for (colour, weight) in weights {
-                if *weight > state.weights[colour] && state.sides[colour].healthy(now) == 0 {
+                if *weight > state.weights[colour] && state.sides[colour].well_at + LOOKED < now && state.meddled_at + 60_000 < now {
                     world.broken(&mut state, format!("traffic goes to {colour}, where nothing is healthy"));
                 }
             }
@@ -239,7 +244,7 @@ impl Journal for SimJournal {
         let text = serde_json::to_string(record).expect("a record can be written");
         let world = &self.world;
         world.sleep(1 + world.random(world.weather.latency)).await;
-        if world.random(1000) < world.state().errors {
+        if world.random(1000) < world.state().errors || world.state().state_gone {
             return Err("the bucket does not answer".into());
         }
         world.tell(format!("saved {:?}", record.phase));

@@ -93,7 +93,8 @@ impl Schedule {
 /// One live colour with everything, the other stopped, and a record that says so.
 fn ends_truly(operator: &Operator, last: &Record) -> Vec<String> {
     let mut broken = Vec::new();
-    let until = operator.world.now() + 20_000;
+    operator.world.nothing_more_happens();
+    let until = operator.world.now() + 60_000;
     operator.world.pass_until(until);
     let state = operator.world.state();
     let mut must = |holds: bool, law: String| {

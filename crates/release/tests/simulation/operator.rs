@@ -134,11 +134,24 @@ impl Operator {
 
     /// One process that drives the record. `None`: it was killed.
     pub fn drive(&self, record: &mut Record, wish: Option<Stop>, killed_after: Option<u32>) -> Option<Outcome> {
+        self.drive_until(record, wish, |waits| killed_after.is_some_and(|limit| waits >= limit))
+    }
+
+    /// One process that drives the record until it is killed.
+    pub fn drive_until(
+        &self,
+        record: &mut Record,
+        wish: Option<Stop>,
+        killed: impl Fn(u32) -> bool,
+    ) -> Option<Outcome> {
         let fleet = SimFleet::new(&self.world);
         let clock = Virtual(Arc::clone(&self.world));
         let mut journal = SimJournal { world: Arc::clone(&self.world), wish };
         let around = Surroundings { fleet: &fleet, clock: &clock, journal: &mut journal, prober: &fleet };
-        let end = run(&self.world, advance(record, around), killed_after);
+        // Wishes are those of whoever sits before this process.
+        self.world.state().wish = None;
+        let end = run(&self.world, advance(record, around), killed);
+        self.world.state().wish = None;
         self.world.tell(format!("the run ended: {end:?}"));
         // The program writes the record once more when a run is over.
         if end.is_some() {
@@ -160,7 +173,7 @@ impl Operator {
             let before = self.world.state().calls.len();
             self.world.tell("infra revert".into());
             let now = self.now();
-            let done = run(&self.world, revert(&mut record, "somebody", &fleet, now), None).expect("it is not killed");
+            let done = run(&self.world, revert(&mut record, "somebody", &fleet, now), |_| false).expect("it is not killed");
             let calls = self.world.state().calls[before..].to_vec();
             self.reverts.push(calls);
             if done.is_ok() {
@@ -173,6 +186,14 @@ impl Operator {
 
     /// The old version is started first: a release of its own.
     fn revert_after_standby(&mut self, last: &Record) {
+        let mut last = last.clone();
+        if last.phase == Phase::Stop {
+            match self.drive(&mut last, None, None) {
+                Some(Outcome::Finished) => {}
+                _ if last.phase == Phase::Stop => return self.put_right(&last.to),
+                _ => return,
+            }
+        }
         let mut release = self.release.clone();
         release.checks.clear();
         release.before_shift = None;
@@ -185,6 +206,13 @@ impl Operator {
         let mut record = Record::begin(release, from, to, 1, self.now(), "somebody".into());
         self.wanted.clone_from(&record.new.definition);
         self.drive(&mut record, None, None);
+    }
+
+    /// Somebody sets the weights by hand to what they should be.
+    fn put_right(&self, live: &str) {
+        let weights = [BLUE, GREEN].map(|colour| (colour.to_string(), if colour == live { 100 } else { 0 }));
+        self.world.tell(format!("all to {live}, by hand"));
+        self.world.weigh(&mut self.world.state(), weights.into());
     }
 
     /// Applies until nothing is left to do, through all kills.
@@ -207,6 +235,7 @@ impl Operator {
                 }
                 (Some(Outcome::Stuck(_)), _) if record.phase == Phase::Prepare => {
                     self.pass(10);
+                    self.put_right(&record.from);
                     self.world.state().alarm = false;
                     Then::Apply
                 }

@@ -49,15 +49,15 @@ impl Future for Until<'_> {
     }
 }
 
-/// Runs something in a world until it ends, or until it is killed at so many points where it waits.
-pub fn run<T>(world: &World, doing: impl Future<Output = T>, killed_after: Option<u32>) -> Option<T> {
+/// Runs something in a world until it ends, or until it is killed at one of the points where it waits.
+pub fn run<T>(world: &World, doing: impl Future<Output = T>, killed: impl Fn(u32) -> bool) -> Option<T> {
     let mut doing = pin!(doing);
     let mut context = Context::from_waker(Waker::noop());
     for waits in 0.. {
         if let Poll::Ready(end) = doing.as_mut().poll(&mut context) {
             return Some(end);
         }
-        if killed_after.is_some_and(|limit| waits >= limit) {
+        if killed(waits) {
             return None;
         }
         assert!(waits < 200_000, "it never ends: {:#?}", world.story());

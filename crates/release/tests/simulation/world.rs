@@ -49,6 +49,8 @@ pub struct Side {
     pub definition: String,
     pub desired: u32,
     pub told_at: u64,
+    /// When it had a healthy target last.
+    pub well_at: u64,
     pub tasks: Vec<Task>,
 }
 
@@ -74,6 +76,8 @@ pub enum Happening {
     Wish(Stop),
     /// An alarm begins to fire.
     Alarm,
+    /// From now on the state cannot be written.
+    StateGone,
 }
 
 /// How the world is.
@@ -125,6 +129,7 @@ pub struct State {
     pub counts: BTreeMap<(u64, String), (u64, u64)>,
     pub held: bool,
     pub alarm: bool,
+    pub state_gone: bool,
     pub errors: u64,
     pub wish: Option<Stop>,
     /// The last record that was written, as it was written.
@@ -141,10 +146,19 @@ pub struct State {
     pub first_user: BTreeMap<String, u64>,
     /// When a version had its last user.
     pub last_user: BTreeMap<String, u64>,
+    /// What the cloud itself has just taken away is nobody's fault.
+    excused_until: u64,
+    /// Somebody has given users to a colour that nobody has proven.
+    somebody_else: bool,
+    /// When somebody has changed the weights by hand: whoever has looked just before cannot know.
+    pub meddled_at: u64,
     due: BTreeMap<String, u64>,
     happened: usize,
     random: u64,
 }
+
+/// When a release can begin.
+const BEGINS: u64 = 1_120_000;
 
 pub struct World {
     pub weather: Weather,
@@ -171,8 +185,7 @@ impl World {
             let task = Task { definition: "v1".into(), healthy_at: 0, sick: false, leaving: false, gone_at: 0 };
             state.sides.get_mut(BLUE).expect("blue").tasks = vec![task; count as usize];
         }
-        world.pass_until(1_120_000);
-        world.state().happened = 0;
+        world.pass_until(BEGINS);
         world
     }
 
@@ -182,11 +195,6 @@ impl World {
 
     pub fn now(&self) -> u64 {
         self.state().now
-    }
-
-    /// Seconds since the release could begin.
-    pub fn seconds(&self) -> u64 {
-        (self.now() - 1_120_000) / 1000
     }
 
     pub fn story(&self) -> Vec<String> {
@@ -248,8 +256,7 @@ impl World {
 
     fn tasks_live(&self, state: &mut State) {
         let now = state.now;
-        let live: Vec<String> = state.weights.iter().filter(|(_, w)| **w > 0).map(|(c, _)| c.clone()).collect();
-        for (colour, side) in &mut state.sides {
+        for side in state.sides.values_mut() {
             let version = self.version(&side.definition);
             if let Some(after) = version.sickens {
                 for task in side.tasks.iter_mut().filter(|task| task.definition == side.definition) {
@@ -281,7 +288,9 @@ impl World {
                 }
             }
             side.tasks.retain(|task| !task.leaving || task.gone_at > now);
-            let _ = (&live, colour);
+            if side.healthy(now) > 0 {
+                side.well_at = now;
+            }
         }
     }
 
@@ -314,11 +323,12 @@ impl World {
         let able: Vec<&Task> = side.tasks.iter().filter(|t| !t.leaving && t.healthy_at <= now).collect();
         let mut balancer = state.counts.get(&(second, String::new())).copied().unwrap_or_default();
         balancer.0 += requests;
-        if able.iter().all(|task| task.sick) && side.desired == 0 {
+        let meddled = now < state.meddled_at + 60_000;
+        if able.iter().all(|task| task.sick) && side.desired == 0 && !meddled {
             self.broken(state, format!("users were sent to {colour}, which was stopped"));
         }
         let Some(first) = able.first() else {
-            if side.desired > 0 && !self.version(&side.definition).sickens.is_some_and(|_| true) {
+            if side.desired > 0 && !meddled && now > state.excused_until && !self.version(&side.definition).sickens.is_some() {
                 self.broken(state, format!("users were sent to {colour}, where nothing is healthy"));
             }
             balancer.1 += requests;
@@ -328,7 +338,7 @@ impl World {
         // In place, both versions answer for a time.
         let definition = able.last().unwrap_or(first).definition.clone();
         let version = self.version(&definition);
-        if (version.never_healthy || version.checks_fail > 100) && !self.weather.rolling {
+        if (version.never_healthy || version.checks_fail > 100) && !self.weather.rolling && !state.somebody_else {
             self.broken(state, format!("users reached {definition}, which was not proven"));
         }
         state.first_user.entry(definition.clone()).or_insert(now);
@@ -352,14 +362,18 @@ impl World {
         state.counts.insert((second, String::new()), balancer);
     }
 
+    pub fn nothing_more_happens(&self) {
+        self.state().happened = self.weather.happenings.len();
+    }
+
     fn happen(&self) {
         loop {
             let (next, seconds) = {
                 let state = self.state();
-                if state.now < 1_120_000 {
+                if state.now < BEGINS {
                     return;
                 }
-                (self.weather.happenings.get(state.happened).cloned(), (state.now - 1_120_000) / 1000)
+                (self.weather.happenings.get(state.happened).cloned(), (state.now - BEGINS) / 1000)
             };
             let Some((at, what)) = next else { return };
             if seconds < at {
@@ -381,6 +395,8 @@ impl World {
                     if state.sides.values().all(|side| side.healthy(now) > 0) {
                         let some = BTreeMap::from([(BLUE.to_string(), blue), (GREEN.to_string(), 100 - blue)]);
                         self.weigh(&mut state, some);
+                        state.somebody_else = true;
+                        state.meddled_at = now;
                     }
                 }
                 Happening::ScaleOut if !state.held => {
@@ -394,10 +410,12 @@ impl World {
                     if let Some(task) = green.tasks.iter_mut().find(|t| !t.leaving && t.healthy_at <= now) {
                         task.leaving = true;
                         task.gone_at = now + 3000;
+                        state.excused_until = now + 20_000;
                     }
                 }
                 Happening::Wish(wish) => state.wish = Some(wish),
                 Happening::Alarm => state.alarm = true,
+                Happening::StateGone => state.state_gone = true,
             }
         }
     }

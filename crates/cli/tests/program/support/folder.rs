@@ -34,6 +34,13 @@ impl Folder {
         folder
     }
 
+    /// With another top-level folder of the project beside it.
+    pub fn and(self, path: &str) -> Folder {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        copy(&root.join(path), &self.top.path().join(path));
+        self
+    }
+
     fn empty(inside: &str) -> Folder {
         let top = tempfile::tempdir().expect("a temporary folder");
         let inside = top.path().join(inside);
@@ -127,6 +134,13 @@ impl Outcome {
         self
     }
 
+    /// That it said this on standard error.
+    #[track_caller]
+    pub fn fails_with(self, text: &str) -> Outcome {
+        assert!(self.stderr.contains(text), "{text:?} is not in:\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
     /// That it said this on standard output.
     #[track_caller]
     pub fn says(self, text: &str) -> Outcome {
@@ -157,7 +171,7 @@ fn copy(from: &Path, to: &Path) {
         let name = entry.file_name();
         let text = name.to_string_lossy();
         // What a run of infra or terraform left in the original is no part of it.
-        if text.starts_with(".terraform") || text.starts_with("terraform.tfstate") {
+        if text.starts_with(".terraform") || text.starts_with("terraform.tfstate") || text == ".infra" {
             continue;
         }
         if entry.path().is_dir() {

@@ -5,5 +5,5 @@ mod folder;
 mod proxy;
 
 pub use cloud::Cloud;
-pub use folder::Folder;
+pub use folder::{Folder, Outcome};
 pub use proxy::{Fault, Proxy};
