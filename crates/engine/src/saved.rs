@@ -32,6 +32,8 @@ pub struct SavedPlan {
     pub variables: BTreeMap<Arc<str>, Value>,
     /// The workspace that it is for.
     pub workspace: String,
+    /// Whether it is for what runs on the machine it was made on instead of AWS.
+    pub local: bool,
     /// Serial of the state that it was made from; 0 if there was none.
     pub serial: u64,
     /// Lineage of that state; empty if there was none.
@@ -75,6 +77,7 @@ impl SavedPlan {
             "configuration": self.configuration.files,
             "modules": self.configuration.installed.to_json(),
             "workspace": self.workspace,
+            "local": self.local,
             "serial": self.serial,
             "lineage": self.lineage,
             "settled": self.settled,
@@ -162,6 +165,8 @@ fn read(json: &Json) -> Option<SavedPlan> {
         },
         variables,
         workspace: text("workspace")?,
+        // Plans from before there was this mark are for AWS.
+        local: json["local"].as_bool().unwrap_or(false),
         serial: json["serial"].as_u64()?,
         lineage: text("lineage")?,
         settled: tokens("settled"),

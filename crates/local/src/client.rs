@@ -1,7 +1,7 @@
 //! A command's side: finds the project's supervisor, starts it where none runs, and asks it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use infra_provider::Failure;
@@ -60,7 +60,9 @@ impl Client {
     /// The supervisor does not answer; the folder cannot be removed.
     pub async fn destroy(&self) -> Result<bool, Failure> {
         // What a killed supervisor left (containers, a database server) is found by a new one.
-        if self.folder.world().exists() && !self.is_running().await {
+        if self.folder.world().exists() && !self.is_running().await && self.ask(&Request::Status).await.is_err() {
+            // Records that cannot be read are to go too; without them a supervisor starts.
+            let _ = std::fs::remove_file(self.folder.world());
             self.ask(&Request::Status).await?;
         }
         let ran = self.end(&Request::Destroy).await?;
@@ -104,21 +106,35 @@ impl Client {
         if let Some(conversation) = self.running(request).await? {
             return Ok(conversation);
         }
-        self.start()?;
+        let said = std::fs::metadata(self.folder.log()).map_or(0, |log| log.len());
+        let mut started = self.start()?;
         let begun = Instant::now();
-        while begun.elapsed() < START {
+        loop {
             if let Some(conversation) = self.running(request).await? {
                 return Ok(conversation);
             }
+            // One that finds another running ends well, and the other answers in a moment.
+            let ended = started.try_wait().ok().flatten().is_some_and(|status| !status.success());
+            if ended || begun.elapsed() > START {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let log = std::fs::read_to_string(self.folder.log()).unwrap_or_default();
-        let tail: Vec<&str> = log.lines().rev().take(5).collect();
-        let tail: Vec<&str> = tail.into_iter().rev().collect();
-        Err(Failure::new(
-            "starting the local supervisor",
-            format!("it did not answer within {} s. {}: {}", START.as_secs(), self.folder.log().display(), tail.join(" / ")),
-        ))
+        let why = match self.said_since(said) {
+            said if said.is_empty() => format!("it did not answer within {} s", START.as_secs()),
+            said => said,
+        };
+        Err(Failure::new("starting the local supervisor", why))
+    }
+
+    /// What the supervisor's log has got since it was this long, without the frame of an error.
+    fn said_since(&self, length: u64) -> String {
+        let log = std::fs::read(self.folder.log()).unwrap_or_default();
+        let new = log.get(usize::try_from(length).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let text = String::from_utf8_lossy(new);
+        let lines = text.lines().map(|line| line.trim_start_matches(['│', '╷', '╵']).trim());
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("Error: ")).collect();
+        lines.join(" ")
     }
 
     /// Ends a supervisor that another build of the program started: this one takes over from it.
@@ -170,7 +186,7 @@ impl Client {
         Ok(Some(Conversation { lines, _write: write }))
     }
 
-    fn start(&self) -> Result<(), Failure> {
+    fn start(&self) -> Result<Child, Failure> {
         let failed = |what: String| move |error: std::io::Error| Failure::new(what, error.to_string());
         self.folder.create().map_err(failed(format!("making {}", self.folder.path().display())))?;
         let mut options = std::fs::OpenOptions::new();
@@ -191,7 +207,7 @@ impl Client {
         }
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn().map(drop).map_err(failed(format!("starting {}", self.program.display())))
+        command.spawn().map_err(failed(format!("starting {}", self.program.display())))
     }
 }
 

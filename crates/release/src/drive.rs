@@ -88,7 +88,7 @@ impl Drive<'_> {
         let fleet = self.around.fleet;
         match record.phase {
             // What was proven then may not hold any more.
-            
+            Phase::Check => record.phase = Phase::Healthy,
             Phase::Shift(0) if !is_rolling(record) => {
                 let weights = patiently(self.around.clock, || fleet.weights()).await?;
                 if weights.get(&record.to).copied().unwrap_or_default() == 0 {

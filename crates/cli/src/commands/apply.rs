@@ -192,6 +192,7 @@ fn open_saved(args: &Apply, mut saved: SavedPlan, session: &Session) -> Result<(
              or plan again with them.",
         ));
     }
+    fits_place(&saved)?;
     take_variables(args, session, &mut saved)?;
     if saved.plan.errored {
         return Err(Diagnostic::error(
@@ -239,6 +240,24 @@ fn open_saved(args: &Apply, mut saved: SavedPlan, session: &Session) -> Result<(
         ));
     }
     Ok((saved, store))
+}
+
+/// A plan made with -local is applied with it, and every other without.
+fn fits_place(saved: &SavedPlan) -> Result<(), Diagnostic> {
+    let (summary, detail) = match (saved.local, crate::local::is_on()) {
+        (true, false) => (
+            "Saved plan is for -local",
+            "It was made with -local, for what runs on this machine, and this apply is for AWS. Apply it with -local, or \
+             plan again without.",
+        ),
+        (false, true) => (
+            "Saved plan is not for -local",
+            "It was made for AWS, and this apply is for this machine (-local, or INFRA_LOCAL=1). Apply it without -local, or \
+             plan again with it.",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Diagnostic::error(summary, detail))
 }
 
 fn approved(session: &Session, mode: PlanMode, input: bool) -> bool {

@@ -168,6 +168,7 @@ pub(crate) fn make(
         configuration,
         variables: root.values,
         workspace: session.workspace.clone(),
+        local: crate::local::is_on(),
         serial,
         lineage,
         unsettled: intents.into_iter().map(|intent| intent.token).filter(|token| !settled.contains(token)).collect(),

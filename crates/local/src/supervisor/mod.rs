@@ -95,12 +95,14 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
     let serving = tokio::spawn(serve::serve(shared.clone(), listener, key));
     let reconciling = tokio::spawn(reconcile::forever(shared.clone()));
     let watching = tokio::spawn(watch_idle(shared.clone()));
+    let abandoned = tokio::spawn(watch_folder(shared.clone(), folder.clone()));
     tokio::select! {
         _ = end.wait_for(|ending| *ending != Ending::No) => {}
         () = told_to_end() => { shared.ending.send_replace(Ending::Stop); }
     }
     reconciling.abort();
     watching.abort();
+    abandoned.abort();
     let forget = *shared.ending.borrow() == Ending::Destroy || held(&shared.kept).world.is_empty();
     shared.balancers.shutdown().await;
     shared.runtime.shutdown(!forget).await;
@@ -113,10 +115,10 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
         }
     }
     let _ = std::fs::remove_file(folder.contact());
-    drop(lock);
     if forget {
         let _ = std::fs::remove_file(folder.lock());
     }
+    drop(lock);
     Ok(())
 }
 
@@ -129,10 +131,27 @@ fn lock(folder: &Folder) -> Result<Option<File>, String> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(folder.lock()).map_err(|e| format!("{shown}: {e}"))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+        // One that ends removes its lock: what was opened may be gone from the folder by now.
+        Ok(()) if is_at(&file, &folder.lock()) => Ok(Some(file)),
+        Ok(()) => lock(folder),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(format!("{shown}: {error}")),
     }
+}
+
+/// Whether the file is the one that the path leads to.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(own), Ok(there)) => own.ino() == there.ino() && own.dev() == there.dev(),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 fn write_contact(folder: &Folder, listener: &TcpListener, version: String) -> std::io::Result<String> {
@@ -158,6 +177,18 @@ async fn watch_idle(shared: Arc<Shared>) {
             return;
         }
     }
+}
+
+/// Ends everything once the folder is gone: who removes a project's folder wants nothing of it any more, and no later
+/// command could find what runs.
+async fn watch_folder(shared: Arc<Shared>, folder: Folder) {
+    let mut missed = 0;
+    while missed < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let gone = |path: &Path| path.try_exists().is_ok_and(|there| !there);
+        missed = if gone(&folder.lock()) && gone(&folder.contact()) { missed + 1 } else { 0 };
+    }
+    shared.ending.send_replace(Ending::Destroy);
 }
 
 #[cfg(unix)]

@@ -111,12 +111,11 @@ impl Kind for TaskDefinition {
         Ok(())
     }
 
-    fn delete(&self, world: &mut World, prior: &Object, object: &Object, _: &mut Cx<'_>) -> Result<(), Failure> {
-        if !prior.bool("skip_destroy") {
-            // Services go on running a revision that nobody can name any more.
-            world.facts.retired.insert(object.str("arn").to_string(), needs(object));
-            world.prune_retired();
-        }
+    /// With `skip_destroy` too: a revision that no service has any more is of no use here, and would never go.
+    fn delete(&self, world: &mut World, _: &Object, object: &Object, _: &mut Cx<'_>) -> Result<(), Failure> {
+        // Services go on running a revision that nobody can name any more.
+        world.facts.retired.insert(object.str("arn").to_string(), needs(object));
+        world.prune_retired();
         Ok(())
     }
 }
