@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use infra_address::ProviderSource;
 use infra_provider::{
-    Applied, ApplyRequest, Configured, Imported, MovedFrom, PlanRequest, Planned, Private, Problem, Provider, ReadRequest, Sought,
+    Applied, ApplyRequest, Configured, Imported, MovedFrom, PlanRequest, Planned, Private, Problem, Provider,
+    ReadRequest, Sought,
 };
 use infra_schema::Schema;
 use infra_value::{Path, Value};

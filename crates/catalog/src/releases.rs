@@ -61,6 +61,38 @@ impl ReleaseRules for Rules {
         Ok(arns.into_iter().map(|(colour, arn)| (colour.clone(), share(arn))).collect())
     }
 
+    fn cannot_carry(&self, listener: &Member) -> Option<String> {
+        let block = action_block(&listener.ty)?;
+        let object = Part::new(&listener.object);
+        if !object.raw(block).is_known() {
+            return None;
+        }
+        let actions = object.parts(block);
+        let Some(action) = actions.iter().find(|action| action.str("type") == "forward") else {
+            let known = actions.iter().all(|action| action.raw("type").is_known());
+            return known.then(|| {
+                format!("{block} does not forward. A release moves the weights of a forward to both target groups.")
+            });
+        };
+        let groups = match action.part("forward") {
+            Some(forward) if !forward.raw("target_group").is_known() => return None,
+            Some(forward) => forward.parts("target_group").len(),
+            None if !action.raw("forward").is_known() => return None,
+            None => 1,
+        };
+        (groups != 2).then(|| {
+            format!(
+                "{block} forwards to {groups} target group{}. For a release, its forward block needs a target_group for \
+                 each colour and no other, the idle one with weight = 0.",
+                if groups == 1 { "" } else { "s" }
+            )
+        })
+    }
+
+    fn is_target_group(&self, ty: &str) -> bool {
+        ty == "aws_lb_target_group"
+    }
+
     fn owned(&self, ty: &str) -> &'static [&'static str] {
         match ty {
             "aws_ecs_service" => &["task_definition", "desired_count"],

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use infra_catalog::{AwsProvider, Cloud, HalfDone, OpContext, catalog};
 use infra_provider::plan::{Meta, TagRules, proposed_new};
-use infra_provider::{Applied, ApplyRequest, Configured, Failure, Object, PlanRequest, Private, Provider, ReadRequest, Token};
+use infra_provider::{
+    Applied, ApplyRequest, Configured, Failure, Object, PlanRequest, Private, Provider, ReadRequest, Token,
+};
 use infra_value::{Type, Value, value_to_json};
 use serde_json::{Value as Json, json};
 

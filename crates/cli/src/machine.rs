@@ -60,7 +60,9 @@ impl Ui for JsonLines {
             Event::ReadDone { address, id, elapsed } => {
                 print(&events::apply_complete(address, Action::Read, named(id), elapsed));
             }
-            Event::Ephemeral { address, operation, elapsed: None } => print(&events::ephemeral_start(address, operation)),
+            Event::Ephemeral { address, operation, elapsed: None } => {
+                print(&events::ephemeral_start(address, operation))
+            }
             Event::Ephemeral { address, operation, elapsed: Some(elapsed) } => {
                 print(&events::ephemeral_complete(address, operation, elapsed));
             }

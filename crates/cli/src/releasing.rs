@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use infra_address::ProviderConfig;
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_engine::Registry;
-use infra_engine::releases::{Kept, Ready, fleet_of, put_record, read_again, records};
+use infra_engine::releases::{Kept, Ready, ReleaseKind, fleet_of, put_record, read_again, records};
 use infra_provider::Configured;
 use infra_provider::fleet::Fleet;
 use infra_release::{Event, Journal, Outcome, Phase, Record, Stop, Surroundings, SystemClock, advance, short, span};
@@ -54,18 +54,22 @@ pub(crate) async fn release_all(mut driving: Driving<'_>, ready: Vec<Ready>) -> 
         let mut ended = None;
         // What is still under way is brought to its end first. One that has not begun anything is begun anew.
         if let Some(mut kept) = kept.filter(|k| !k.record.phase.is_over() && k.record.phase != Phase::Prepare) {
-            let goes_on = kept.record.new.definition == new.definition && kept.record.phase != Phase::CleanUp;
+            let goes_on = change.kind == ReleaseKind::Resume;
             kept.record.release.standby = if goes_on { change.release.standby } else { Duration::ZERO };
-            let shifted = matches!(
-                kept.record.phase,
-                Phase::Watch | Phase::Drain | Phase::Stop | Phase::CleanUp | Phase::GoBack
-            );
-            let wish = if goes_on || shifted { Stop::No } else { Stop::Revert("a newer version".into()) };
-            exit = driving.drive(&mut kept, wish, &mut problems).await;
+            let shifted =
+                matches!(kept.record.phase, Phase::Watch | Phase::Drain | Phase::Stop | Phase::CleanUp | Phase::GoBack);
+            let wish = if goes_on || shifted { Stop::No } else { Stop::Revert("another version".into()) };
+            let mut told = Diagnostics::new();
+            exit = driving.drive(&mut kept, wish, &mut told).await;
+            // Another version is wanted by now: why the one before went back is written down.
+            if change.kind == ReleaseKind::New && kept.record.phase == Phase::Reverted {
+                (exit, told) = (Exit(0), Diagnostics::new());
+            }
+            problems.extend(told);
             if exit.0 != 0 {
                 break;
             }
-            if goes_on {
+            if change.kind != ReleaseKind::New {
                 continue;
             }
             ended = Some(kept.record);
@@ -119,10 +123,12 @@ impl Driving<'_> {
                 return Exit(1);
             }
         };
+        let wish_given = wish.clone();
         let (wishes, wished) = watch::channel(wish);
         let screen = Screen::new(&address, self.json);
         let listening = tokio::spawn(listen(wishes, screen.bar.clone()));
         let mut record = kept.record.clone();
+        let known = record.reverted.is_some() || matches!(wish_given, Stop::Revert(_));
         let outcome = {
             let mut journal = StateJournal {
                 store: self.store,
@@ -150,7 +156,7 @@ impl Driving<'_> {
                 tell(self.json, &address, &format!("{} is live with {}.", record.to, short(&record.new)));
                 Exit(0)
             }
-            Outcome::Reverted => self.reverted(record, problems),
+            Outcome::Reverted => self.reverted(record, known, problems),
             Outcome::Left if self.detach && record.phase == Phase::Watch => {
                 let left = record.standby_left(SystemTime::now()).unwrap_or_default();
                 let what = format!(
@@ -184,11 +190,12 @@ impl Driving<'_> {
         }
     }
 
-    fn reverted(&self, record: &Record, problems: &mut Diagnostics) -> Exit {
+    /// `known`: it was decided before this run that the release goes back.
+    fn reverted(&self, record: &Record, known: bool, problems: &mut Diagnostics) -> Exit {
         let address = &record.release.address;
         let reason = record.reverted.as_ref().map(|r| r.reason.clone()).unwrap_or_default();
         let by_hand = record.reverted.as_ref().is_some_and(|r| !r.by.is_empty());
-        if by_hand {
+        if by_hand && known {
             tell(self.json, address, &format!("{} has all the traffic again.", record.from));
             return Exit(0);
         }
@@ -227,7 +234,8 @@ fn phase_name(phase: &Phase) -> String {
     }
 }
 
-fn tell(json: bool, address: &str, what: &str) {
+/// What has become of a release: a line for people, or one for machines.
+pub(crate) fn tell(json: bool, address: &str, what: &str) {
     match json {
         true => crate::machine::release(address, what),
         false => output::line(&format!("{address}: {what}")),

@@ -20,8 +20,8 @@ use infra_provider::{Problem, Provider};
 use infra_value::{Members, Value};
 
 use crate::commands::valid_workspace as valid;
-use crate::{local, output};
 use crate::store::{self, LocalBackend};
+use crate::{local, output};
 
 /// A loaded configuration with the providers that there are.
 pub(crate) struct Session {

@@ -48,20 +48,15 @@ struct Statement {
 }
 
 /// Makes every move that the configuration asks for.
-pub(crate) fn apply(config: &Config, registry: &Registry, state: &State) -> Moved {
+pub(crate) fn apply(config: &Config, registry: &Registry, state: State) -> Moved {
     let statements: Vec<Statement> = config
         .modules()
         .into_iter()
         .flat_map(|module| module.moved.iter().map(|block| statement(&module.path, block)))
         .collect();
-    let mut moved = Moved {
-        state: state.clone(),
-        previous: BTreeMap::new(),
-        blocked: Vec::new(),
-        problems: contradictions(config),
-    };
     let addresses: Vec<ResourceInstance> =
         state.instances().map(|(address, _, _)| address).filter(|a| a.resource.mode == ResourceMode::Managed).collect();
+    let mut moved = Moved { state, previous: BTreeMap::new(), blocked: Vec::new(), problems: contradictions(config) };
     // An object that is nearer to its new address comes first where two end at the same one.
     let mut ends: Vec<(usize, ResourceInstance, ResourceInstance)> = addresses
         .into_iter()

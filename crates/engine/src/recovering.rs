@@ -32,14 +32,17 @@ pub struct Recovered {
     pub problems: Diagnostics,
 }
 
-/// Looks for everything that was begun and has not ended. Nothing is changed in the cloud.
-pub async fn recover(inputs: &PlanInputs<'_>, intents: &[Intent]) -> Recovered {
-    let state = inputs.state.clone();
+/// Looks for everything that was begun and has not ended. Nothing is changed in the cloud. The state is taken out of the
+/// inputs, and belongs back into them with what was found.
+pub async fn recover(inputs: &mut PlanInputs<'_>, intents: &[Intent]) -> Recovered {
     if intents.is_empty() {
+        let state = std::mem::take(&mut inputs.state);
         return Recovered { state, settled: Vec::new(), problems: Diagnostics::new() };
     }
     let wanted: BTreeSet<ProviderConfig> = intents.iter().map(|intent| intent.provider.clone()).collect();
     let providers = ready_providers(inputs, &wanted).await;
+    let state = std::mem::take(&mut inputs.state);
+    let inputs = &*inputs;
     let limit = Semaphore::new(inputs.options.parallelism.max(1));
     let looking = intents.iter().map(|intent| {
         let (providers, limit) = (&providers, &limit);

@@ -13,6 +13,7 @@ use infra_value::{Path, PathStep, Type};
 use crate::graph::{Graph, SELF_REFERENCE, provider_of};
 use crate::planning::{heading, instance_diagnostics, unsupported};
 use crate::registry::Registry;
+use crate::releases;
 use crate::world::World;
 use crate::{expand, marks, provisioner};
 
@@ -74,6 +75,7 @@ fn check_module(world: &World<'_>, registry: &Registry, module: &Module, instanc
     for call in module.module_calls.values() {
         let _ = world.told(expand::check(call.count.as_ref(), call.for_each.as_ref(), &scope));
     }
+    releases::checking::check(world, registry, module, instance);
     for check in module.checks.values() {
         for rule in &check.asserts {
             let _ = world.told(evaluate(&rule.condition, &scope));

@@ -49,6 +49,16 @@ fn files_are_named_relative_to_the_root_module() {
 }
 
 #[test]
+fn a_file_of_a_hundred_megabytes_is_refused_unread() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = std::fs::File::create(folder.path().join("main.tf")).expect("a file");
+    file.set_len(100 << 20).expect("a file without content takes no room");
+    let (_, _, diagnostics) = load(folder.path(), &LoadOptions::default());
+    let told: Vec<&str> = diagnostics.iter().map(|d| &*d.detail).collect();
+    assert_eq!(told, ["The file main.tf cannot be read: it is longer than 32 MiB."]);
+}
+
+#[test]
 fn a_folder_without_configuration_is_an_empty_one() {
     let none: [&str; 0] = [];
     assert_eq!(problems(&[("root/README.md", ""), ("root/.hidden.tf", "x"), ("root/a.tf~", "x")]), none);

@@ -16,6 +16,9 @@ use crate::status::Status;
 /// How long a supervisor may take to start.
 const START: Duration = Duration::from_secs(20);
 
+/// After how long a supervisor is started again that found another one, which is gone by then.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// How a supervisor is reached and started.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -113,10 +116,19 @@ impl Client {
             if let Some(conversation) = self.running(request).await? {
                 return Ok(conversation);
             }
-            // One that finds another running ends well, and the other answers in a moment.
-            let ended = started.try_wait().ok().flatten().is_some_and(|status| !status.success());
-            if ended || begun.elapsed() > START {
+            if begun.elapsed() > START {
                 break;
+            }
+            match started.try_wait() {
+                // It found another, which answers in a moment, or is about to end.
+                Ok(Some(status)) if status.success() => {
+                    tokio::time::sleep(AGAIN).await;
+                    if !self.folder.contact().exists() {
+                        started = self.start()?;
+                    }
+                }
+                Ok(Some(_)) => break,
+                Ok(None) | Err(_) => {}
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -132,8 +144,11 @@ impl Client {
         let log = std::fs::read(self.folder.log()).unwrap_or_default();
         let new = log.get(usize::try_from(length).unwrap_or(usize::MAX)..).unwrap_or_default();
         let text = String::from_utf8_lossy(new);
-        let lines = text.lines().map(|line| line.trim_start_matches(['│', '╷', '╵']).trim());
-        let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("Error: ")).collect();
+        // Two commands at once may have started one each.
+        let last = text.rsplit("Error: ").next().unwrap_or_default();
+        let lines = last.lines().skip(usize::from(last.len() < text.len()));
+        let lines = lines.map(|line| line.trim_start_matches(['│', '╷', '╵']).trim());
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         lines.join(" ")
     }
 
@@ -154,10 +169,16 @@ impl Client {
         }
         // It lets go of its lock as the last thing that it does.
         let begun = Instant::now();
-        while begun.elapsed() < START && self.folder.contact().exists() {
+        while begun.elapsed() < START && (self.folder.contact().exists() || self.is_locked()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(true)
+    }
+
+    /// Whether a supervisor lives.
+    fn is_locked(&self) -> bool {
+        let file = std::fs::File::options().write(true).open(self.folder.lock());
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
     }
 
     /// Asks the supervisor that runs; `None` if none does.
@@ -193,7 +214,8 @@ impl Client {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let log = options.open(self.folder.log()).map_err(failed(format!("opening {}", self.folder.log().display())))?;
+        let log =
+            options.open(self.folder.log()).map_err(failed(format!("opening {}", self.folder.log().display())))?;
         let copy = log.try_clone().map_err(failed("opening the supervisor's log".into()))?;
         let mut command = Command::new(&self.program);
         command.arg("local-supervisor").arg(self.folder.path());
@@ -234,7 +256,8 @@ impl Conversation {
 /// What tells one build of the program from another: its version, and its file's size and age.
 pub(crate) fn build(program: &Path) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let seconds = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds =
+        |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     match std::fs::metadata(program) {
         Ok(file) => format!("{version}-{}-{}", file.len(), file.modified().map(seconds).unwrap_or_default()),
         Err(_) => version.to_string(),

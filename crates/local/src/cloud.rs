@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use infra_catalog::{Cloud, HalfDone, OpContext, catalog, tag_rules};
+use infra_catalog::{Cloud, HalfDone, OpContext, Trace, catalog, tag_rules};
 use infra_provider::fleet::{FleetOrProblems, FleetSpec};
 use infra_provider::plan::Meta;
 use infra_provider::{Failure, Object, Part};
@@ -91,6 +91,7 @@ impl Cloud for LocalCloud {
             planned: encode(&planned).map_err(none)?,
             config: encode_value(cx.config, planned.block()).map_err(none)?,
             tags: cx.tags.clone(),
+            token: cx.token.as_str().to_string(),
             seconds: cx.timeouts.of("create").as_secs(),
         };
         let done = self.object(&request, &planned, Some(cx)).await;
@@ -124,8 +125,36 @@ impl Cloud for LocalCloud {
         }
     }
 
+    async fn find_created(&self, ty: &str, planned: Object, trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
+        let planned = planned.settled(None);
+        let token = trace.token.as_str().to_string();
+        let request = Request::Created { ty: ty.into(), token, planned: encode(&planned)? };
+        match self.client.ask(&request).await?.last(|_| {}).await? {
+            Answer::Objects(found) => {
+                let one = |found: Result<_, WireFailure>| decode(planned.block(), &found?);
+                found.into_iter().map(one).collect::<Result<_, _>>().map(Some)
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn ready(&self, ty: &str, object: &Object, trace: &Trace) -> Result<(), Failure> {
+        let seconds = trace.timeouts.of("create").as_secs();
+        let request = Request::Ready { ty: ty.into(), object: encode(&object.clone().settled(None))?, seconds };
+        match self.client.ask(&request).await?.last(|_| {}).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn fleet(&self, spec: FleetSpec) -> FleetOrProblems {
         Ok(Arc::new(LocalFleet::new(self.client.clone(), &spec)?))
+    }
+
+    async fn open(&self, ty: &str, config: Object) -> Result<Object, Failure> {
+        let config = config.settled(None);
+        let request = Request::Open { ty: ty.into(), region: self.meta.region.clone(), config: encode(&config)? };
+        self.object(&request, &config, None).await.map_err(|(_, failure)| failure)
     }
 
     async fn read_data(&self, ty: &str, config: Object) -> Result<Object, Failure> {

@@ -52,7 +52,10 @@ impl LocalFleet {
     }
 
     fn service(&self, colour: &str) -> Result<String, Failure> {
-        self.services.get(colour).cloned().ok_or_else(|| Failure::new("finding a service", format!("{colour} has none")))
+        self.services
+            .get(colour)
+            .cloned()
+            .ok_or_else(|| Failure::new("finding a service", format!("{colour} has none")))
     }
 
     fn place(&self) -> Result<Place, Failure> {
@@ -177,15 +180,17 @@ impl Fleet for LocalFleet {
             return Ok(Evidence::default());
         };
         match self.ask(FleetRequest::Evidence { group, place, window }).await? {
-            FleetAnswer::Evidence { requests, failed, balancer_requests, balancer_failed, p50_seconds } => Ok(Evidence {
-                requests,
-                failed,
-                balancer_failed,
-                balancer_requests,
-                p50_seconds,
-                until: Some(std::time::SystemTime::now()),
-                example: None,
-            }),
+            FleetAnswer::Evidence { requests, failed, balancer_requests, balancer_failed, p50_seconds } => {
+                Ok(Evidence {
+                    requests,
+                    failed,
+                    balancer_failed,
+                    balancer_requests,
+                    p50_seconds,
+                    until: Some(std::time::SystemTime::now()),
+                    example: None,
+                })
+            }
             _ => Err(strange()),
         }
     }

@@ -1,7 +1,7 @@
 //! What is kept where under a project's `.infra/local/`.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The folder of one project. Everything in it is readable by its owner alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,17 @@ impl Folder {
     /// What the supervisor itself has to say.
     pub fn log(&self) -> PathBuf {
         self.0.join("supervisor.log")
+    }
+
+    /// Snapshots of databases, one file each.
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("backups")
+    }
+
+    /// Where the snapshot of this name is, if that is a name.
+    pub fn snapshot(&self, name: &str) -> Option<PathBuf> {
+        let is_name = Path::new(name).components().eq([Component::Normal(name.as_ref())]);
+        is_name.then(|| self.snapshots().join(name))
     }
 
     /// The state of the default workspace.

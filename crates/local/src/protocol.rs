@@ -32,7 +32,19 @@ pub(crate) enum Request {
     /// Read objects of one type.
     Read { ty: String, objects: Vec<Json> },
     /// Create an object.
-    Create { ty: String, region: String, planned: Json, config: Json, tags: BTreeMap<String, String>, seconds: u64 },
+    Create {
+        ty: String,
+        region: String,
+        planned: Json,
+        config: Json,
+        tags: BTreeMap<String, String>,
+        token: String,
+        seconds: u64,
+    },
+    /// The object that a creation with this token has made, read.
+    Created { ty: String, token: String, planned: Json },
+    /// Wait until an object whose creation was cut off is ready.
+    Ready { ty: String, object: Json, seconds: u64 },
     /// Bring an object from prior to planned.
     Update {
         ty: String,
@@ -47,6 +59,8 @@ pub(crate) enum Request {
     Delete { ty: String, region: String, prior: Json },
     /// Read a data source.
     Data { ty: String, region: String, config: Json },
+    /// Open an ephemeral resource.
+    Open { ty: String, region: String, config: Json },
     /// A step of a release.
     Fleet(FleetRequest),
     /// What runs.

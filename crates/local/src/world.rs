@@ -5,6 +5,7 @@
 
 mod data;
 mod desired;
+mod ephemerals;
 mod facts;
 mod ids;
 mod kind;
@@ -254,8 +255,13 @@ impl World {
             *self = before;
             return Err(half(&object, named(failure, "updating", ty)));
         }
-        self.forget(ty, &kind.key(&recorded));
+        let key = kind.key(&recorded);
+        let token = self.facts.tokens.get(ty).and_then(|tokens| tokens.get(&key)).cloned();
+        self.forget(ty, &key);
         self.put(ty, kind, &mut object);
+        if let Some(token) = token {
+            self.trace(ty, &token, &object);
+        }
         match self.read(ty, object.clone()) {
             Ok(read) => Ok(read.unwrap_or(object)),
             Err(failure) => Err(half(&object, failure)),
@@ -289,12 +295,58 @@ impl World {
         Ok(object)
     }
 
+    /// Opens an ephemeral resource: the configuration, with what it does not set filled in.
+    ///
+    /// # Errors
+    /// What AWS would say.
+    pub fn open(&self, ty: &str, config: Object) -> Result<Object, Failure> {
+        let open = ephemerals::find(ty).ok_or_else(|| unsupported(ty))?;
+        let mut object = config.settled(None);
+        open(self, &mut object)?;
+        Ok(object)
+    }
+
     fn put(&mut self, ty: &str, kind: &dyn Kind, object: &mut Object) {
         complete(ty, kind, object);
         self.records.entry(ty.to_string()).or_default().insert(kind.key(object), object.clone());
     }
 
+    /// The record that a creation with this token has made; it has what the creation planned and nobody tells.
+    ///
+    /// # Errors
+    /// When there is no such type here.
+    pub fn created(&self, ty: &str, token: &str, planned: Object) -> Result<Option<Object>, Failure> {
+        let made = self.facts.tokens.get(ty).into_iter().flatten().find(|(_, by)| *by == token);
+        let Some(record) = made.and_then(|(key, _)| self.get(ty, key)) else { return Ok(None) };
+        let mut object = record.clone();
+        for name in kind_of(ty)?.untold() {
+            if object.block().attributes.contains_key(*name) {
+                object.set_raw(name, planned.raw(name).clone());
+            }
+        }
+        self.read(ty, object)
+    }
+
+    /// The master password of a database, by the database's id.
+    pub fn password(&self, id: &str) -> Option<&str> {
+        self.facts.passwords.get(id).map(String::as_str)
+    }
+
+    /// Gives a database the password that it was restored with.
+    pub fn keep_password(&mut self, id: &str, password: String) {
+        self.facts.passwords.insert(id.to_string(), password);
+    }
+
+    /// Notes which creation has made a record.
+    pub fn trace(&mut self, ty: &str, token: &str, object: &Object) {
+        let Ok(kind) = kind_of(ty) else { return };
+        self.facts.tokens.entry(ty.to_string()).or_default().insert(kind.key(object), token.to_string());
+    }
+
     fn forget(&mut self, ty: &str, key: &str) {
+        if let Some(tokens) = self.facts.tokens.get_mut(ty) {
+            tokens.remove(key);
+        }
         if let Some(records) = self.records.get_mut(ty) {
             records.remove(key);
         }

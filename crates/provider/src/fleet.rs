@@ -46,6 +46,11 @@ pub trait ReleaseRules: Send + Sync {
     /// # Errors
     /// Why the action cannot carry a release: it does not forward to all of them, or to others beside them.
     fn weights(&self, listener: &Member, groups: &BTreeMap<Colour, Member>) -> Result<BTreeMap<Colour, u32>, String>;
+    /// Why the action of a listener or a listener rule can carry no release, whatever its groups are: it does not forward,
+    /// or not to two of them.
+    fn cannot_carry(&self, listener: &Member) -> Option<String>;
+    /// Whether objects of a type are target groups.
+    fn is_target_group(&self, ty: &str) -> bool;
     /// Attributes that a release decides, so that the plan of the object leaves them alone: task definition and desired
     /// count of a service, the forward action of a listener.
     fn owned(&self, ty: &str) -> &'static [&'static str];

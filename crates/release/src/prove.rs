@@ -91,7 +91,11 @@ impl Drive<'_> {
         if is_rolling(record) {
             record.reached = Some(clock.now().into());
         }
-        self.note(record, format!("{} tasks of {} start as {}", record.count, short(&record.new), record.to));
+        let begins = match record.count {
+            1 => format!("1 task of {} starts as {}", short(&record.new), record.to),
+            count => format!("{count} tasks of {} start as {}", short(&record.new), record.to),
+        };
+        self.note(record, begins);
         patiently(clock, || fleet.start(&record.to, &record.new.definition, record.count)).await?;
         Ok(Next::Phase(Phase::Healthy))
     }

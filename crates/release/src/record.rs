@@ -202,7 +202,7 @@ impl Record {
         match self.phase {
             Phase::Reverted => WayBack::Done,
             Phase::Prepare | Phase::BeforeShift => WayBack::NothingMoved,
-            Phase::Finished => WayBack::StartFirst,
+            Phase::Stop | Phase::Finished => WayBack::StartFirst,
             Phase::CleanUp if self.reached.is_none() => WayBack::NothingMoved,
             _ if rolling => WayBack::StartFirst,
             _ if self.reached.is_none() => WayBack::NothingMoved,

@@ -410,8 +410,8 @@ impl Runtime {
         self.inner.databases.remove(name).await;
     }
 
-    /// Stops everything: tasks first, for they use the databases. With `keep_data` databases, logs and backups stay for
-    /// the next start; otherwise nothing does.
+    /// Stops everything: tasks first, for they use the databases. With `keep_data` databases and logs stay for the next
+    /// start. Backups always do.
     pub async fn shutdown(&self, keep_data: bool) {
         {
             let mut state = self.inner.state();

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use infra_provider::fleet::{FleetOrProblems, FleetSpec};
 use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, tags_of, with_member, without_unknown};
 use infra_provider::{
-    Applied, ApplyRequest, Configured, Failure, Imported, Object, Opened, Operation, PlanRequest, Planned, Private, Problem,
-    ReadRequest, Readiness, Sought,
+    Applied, ApplyRequest, Configured, Failure, Imported, Object, Opened, Operation, PlanRequest, Planned, Private,
+    Problem, ReadRequest, Readiness, Sought,
 };
 use infra_schema::Block;
 use infra_value::{Type, Value};

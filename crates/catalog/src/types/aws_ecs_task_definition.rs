@@ -143,7 +143,8 @@ impl TypeRules for Rules {
             && let Some(family) = family.strip_prefix("task-definition/")
             && revision.parse::<u64>().is_ok()
         {
-            let known = [("id", Value::string(family)), ("arn", Value::string(id)), ("track_latest", Value::bool(false))];
+            let known =
+                [("id", Value::string(family)), ("arn", Value::string(id)), ("track_latest", Value::bool(false))];
             return Ok(BTreeMap::from(known));
         }
         Err(Problem::error(

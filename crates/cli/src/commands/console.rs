@@ -25,6 +25,15 @@ use crate::{Exit, output, store};
 /// What the text of an expression is called in messages.
 const SOURCE: &str = "<console-input>";
 
+/// What `help` answers.
+const HELP: &str =
+    "An expression is evaluated as it would be in the root module of this folder's configuration, with what the
+state holds: aws_vpc.main.id, length(var.names), { for k, v in local.all : k => upper(v) }, type(local.all).
+
+Somebody at a terminal gets an answer to each line. Of lines that are piped in, only the last one's answer is shown.
+
+`exit` or Control-D ends it.";
+
 pub(crate) fn run(args: &Console) -> Exit {
     let (mut session, mut problems) = Session::load(args.no_color);
     if !problems.has_errors() {
@@ -100,6 +109,10 @@ impl Asking<'_> {
             }
         };
         while let Asked::Expression(text) = terminal.ask() {
+            if text.trim() == "help" {
+                output::line(HELP);
+                continue;
+            }
             match self.answer(&text) {
                 Ok(answer) => output::line(&answer),
                 Err(problems) => self.show(problems, &text),
@@ -114,6 +127,7 @@ impl Asking<'_> {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             match line.trim() {
                 "exit" => return Exit(0),
+                "help" => last = HELP.to_string(),
                 "" => last.clear(),
                 text => match self.answer(text) {
                     Ok(answer) => last = answer,

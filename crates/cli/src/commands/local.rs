@@ -57,6 +57,11 @@ pub(crate) fn tidy(exit: Exit) -> Exit {
         let Ok(status) = client.status().await else { return };
         if status.supervisor.is_some() && status.recorded == 0 {
             let _ = client.stop().await;
+            if client.folder().snapshots().exists() {
+                output::line(
+                    "\nNote: snapshots of databases are kept in .infra/local/backups; infra local destroy removes them.",
+                );
+            }
             return;
         }
         let databases = status.databases.iter().filter_map(|d| Some((&d.name, d.problem.as_ref()?)));
@@ -202,10 +207,12 @@ fn text_of(status: &Status, recorded: bool) -> String {
         }
         for task in &service.tasks {
             let id: String = task.id.chars().take(8).collect();
-            let health = if task.health == "UNKNOWN" { String::new() } else { format!(" {}", task.health.to_lowercase()) };
+            let health =
+                if task.health == "UNKNOWN" { String::new() } else { format!(" {}", task.health.to_lowercase()) };
             let state = format!("{}{health}", task.state.to_lowercase());
             let reason = task.reason.as_deref().unwrap_or("");
-            let line = format!("    {id}  {state:<20} {:>8}   {}   {reason}", span(task.seconds), task.addresses.join(" "));
+            let line =
+                format!("    {id}  {state:<20} {:>8}   {}   {reason}", span(task.seconds), task.addresses.join(" "));
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }

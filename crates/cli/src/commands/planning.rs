@@ -146,7 +146,7 @@ pub(crate) fn make(
                 ui,
             };
             let made = async {
-                let recovered = recover(&inputs, &intents).await;
+                let recovered = recover(&mut inputs, &intents).await;
                 inputs.state = recovered.state;
                 let (made, mut problems) = plan(inputs).await;
                 problems.extend(recovered.problems);
@@ -195,5 +195,5 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// What a plan's mode is called by its text.
 pub(crate) fn text_of(plan: &Plan, session: &Session) -> String {
-    crate::commands::show::plan_text(plan, &session.config, &session.registry, session.colour)
+    crate::commands::show::plan_text(plan, &session.registry, session.colour)
 }

@@ -7,18 +7,21 @@ use std::time::{Duration, Instant, SystemTime};
 use infra_address::ProviderConfig;
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_engine::plan::GivenVariable;
-use infra_engine::releases::{Kept, put_record, ready_providers, records};
+use infra_engine::releases::{Kept, ReleaseChange, ReleaseKind, put_record, ready_providers, records};
 use infra_engine::ui::Silent;
 use infra_engine::{PlanInputs, PlanOptions};
-use infra_lang::functions::Phase as FunctionPhase;
+use infra_lang::config::Module;
+use infra_lang::functions::{FunctionContext, Phase as FunctionPhase};
 use infra_provider::Configured;
+use infra_provider::fleet::Version;
 use infra_release::{Phase, Record, Stop, Strategy, WayBack, revert, short, span};
 use infra_state::State;
+use infra_value::Value;
 use serde_json::{Value as Json, json};
 
 use super::planning::run as block_on;
 use crate::args::{Release, Releases, Revert, Variables};
-use crate::releasing::{Driving, who};
+use crate::releasing::{Driving, tell, who};
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
 use crate::variables::gather;
@@ -46,10 +49,11 @@ pub(crate) fn run_revert(args: &Revert) -> Exit {
     let record = &chosen.kept.record;
     let done = match record.way_back() {
         WayBack::Done => {
-            output::line(&format!("{address}: {} ({}) has all the traffic already.", record.from, short(&record.old)));
+            let what = format!("{} ({}) has all the traffic already.", record.from, short(&record.old));
+            tell(args.json, &address, &what);
             return Exit(0);
         }
-        WayBack::StartFirst => go_back_after_standby(chosen),
+        WayBack::StartFirst => go_back_after_standby(chosen, args.json),
         // Nobody would tell the run that is at it.
         WayBack::NothingMoved if !chosen.locked => Err(Diagnostic::error(
             "Somebody else is working on this state",
@@ -69,6 +73,7 @@ fn move_back(mut chosen: Chosen, began: Instant, json: bool) -> Result<Exit, Dia
     let Kept { record, .. } = &mut chosen.kept;
     let (from, to, address) = (record.from.clone(), record.to.clone(), record.release.address.clone());
     let (old, new) = (short(&record.old), short(&record.new));
+    let way = chosen.kept.record.way_back();
     let moved = block_on(async {
         let driving = driving(&mut chosen.store, &chosen.state, &chosen.session, &chosen.providers);
         let fleet = driving.fleet(&chosen.kept).await.map_err(first)?;
@@ -76,24 +81,33 @@ fn move_back(mut chosen: Chosen, began: Instant, json: bool) -> Result<Exit, Dia
         reverted.map_err(|failure| Diagnostic::error("The traffic could not be moved", failure.to_string()))
     });
     moved?;
-    let what =
-        format!("{to} ({new}) → {from} ({old}): all traffic on {from} after {:.1} s.", began.elapsed().as_secs_f64());
+    let what = match way {
+        WayBack::NothingMoved => {
+            format!("no user has reached {to} ({new}): {from} ({old}) keeps all traffic. The release is taken back.")
+        }
+        _ => format!(
+            "{to} ({new}) → {from} ({old}): all traffic on {from} after {:.1} s.",
+            began.elapsed().as_secs_f64()
+        ),
+    };
+    tell(json, &address, &what);
+    let then = match chosen.locked {
+        true => {
+            put_record(&mut chosen.state, &chosen.kept);
+            chosen.store.write(&mut chosen.state)?;
+            format!("{to} keeps running for inspection; infra apply stops it.")
+        }
+        false => "Another run works on this state: it sees that the traffic has moved, and writes it down.".to_string(),
+    };
     match json {
-        true => machine::release(&address, &what),
-        false => output::line(&format!("{address}: {what}")),
-    }
-    if chosen.locked {
-        put_record(&mut chosen.state, &chosen.kept);
-        chosen.store.write(&mut chosen.state)?;
-        output::line(&format!("{to} keeps running for inspection; infra apply stops it."));
-    } else {
-        output::line("Another run works on this state: it sees that the traffic has moved, and writes it down.");
+        true => machine::release(&address, &then),
+        false => output::line(&then),
     }
     Ok(Exit(0))
 }
 
 /// After standby: the old version is started first.
-fn go_back_after_standby(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
+fn go_back_after_standby(mut chosen: Chosen, json: bool) -> Result<Exit, Diagnostic> {
     if !chosen.locked {
         return Err(Diagnostic::error(
             "Somebody else is working on this state",
@@ -105,6 +119,7 @@ fn go_back_after_standby(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
         let mut problems = Diagnostics::new();
         let exit = block_on(async {
             let mut driving = driving(&mut chosen.store, &chosen.state, &chosen.session, &chosen.providers);
+            driving.json = json;
             let exit = driving.drive(&mut chosen.kept, Stop::No, &mut problems).await;
             chosen.state = driving.state;
             exit
@@ -126,18 +141,22 @@ fn go_back_after_standby(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
         _ => Strategy::BlueGreen,
     };
     release.standby = release.revert_when.window;
-    output::line(&format!(
-        "{}: {} ({}) does not run any more. It is started first, and then takes the traffic.",
-        release.address,
-        last.from,
-        short(&last.old)
-    ));
+    tell(
+        json,
+        &release.address,
+        &format!(
+            "{} ({}) does not run any more. It is started first, and then takes the traffic.",
+            last.from,
+            short(&last.old)
+        ),
+    );
     let (from, to) = ((last.to.clone(), last.new.clone()), (last.from.clone(), last.old.clone()));
     let record = Record::begin(release, from, to, last.count, SystemTime::now(), who());
     chosen.kept.record = record;
     let mut problems = Diagnostics::new();
     let exit = block_on(async {
         let mut driving = driving(&mut chosen.store, &chosen.state, &chosen.session, &chosen.providers);
+        driving.json = json;
         driving.drive(&mut chosen.kept, Stop::No, &mut problems).await
     });
     chosen.session.show(problems);
@@ -333,34 +352,121 @@ fn choose(
         Err(problem) => return Err(problem),
     };
     let state = store.read()?.unwrap_or_else(State::new);
-    let kept = one(records(&state), address)?;
+    let known = one(records(&state), address);
     let mut sources = std::mem::take(&mut session.sources);
     let (root, problems) = gather(&session.config.root, variables, false, &mut sources);
     session.sources = sources;
     let mut providers = HashMap::new();
+    let mut kept = match known {
+        Err(_) if connect && !state.resources.is_empty() && has_releases(&session.config.root) => None,
+        known => Some(known?),
+    };
     if connect {
         if let Some(problem) = problems.iter().find(|p| p.is_error()) {
             return Err(problem.clone());
         }
         crate::session::connect_quickly();
-        let wanted = BTreeSet::from([kept.provider.clone()]);
+        let unrecorded = match kept {
+            Some(_) => None,
+            None => Some(with_functions(FunctionPhase::Plan, None, |functions| {
+                let (plan, problems) =
+                    block_on(infra_engine::plan(inputs(&session, functions, &root.values, &state, true)));
+                match problems.iter().find(|problem| problem.is_error()) {
+                    Some(problem) => Err(problem.clone()),
+                    None => unrecorded(plan.releases, address),
+                }
+            })?),
+        };
+        let provider = kept.as_ref().map(|kept| &kept.provider).or(unrecorded.as_ref().map(|change| &change.provider));
+        let wanted: BTreeSet<ProviderConfig> = provider.cloned().into_iter().collect();
         let ready = with_functions(FunctionPhase::Plan, None, |functions| {
-            let inputs = PlanInputs {
-                config: &session.config,
-                registry: &session.registry,
-                functions,
-                workspace: &session.workspace,
-                given: BTreeMap::<Arc<str>, GivenVariable>::new(),
-                variables: root.values.clone(),
-                state: state.clone(),
-                options: PlanOptions { refresh: false, ..PlanOptions::default() },
-                ui: &Silent,
-            };
-            block_on(ready_providers(&inputs, &wanted))
+            block_on(ready_providers(&inputs(&session, functions, &root.values, &state, false), &wanted))
         });
         providers = ready.map_err(first)?;
+        if let Some(change) = unrecorded {
+            let driving = driving(&mut store, &state, &session, &providers);
+            kept = Some(block_on(as_it_stands(change, &driving))?);
+        }
     }
+    let kept =
+        kept.ok_or_else(|| Diagnostic::error("No release", "The state knows no release: none has been made yet."))?;
     Ok(Chosen { session, store, locked, state, kept, providers })
+}
+
+fn inputs<'a>(
+    session: &'a Session,
+    functions: &'a FunctionContext<'a>,
+    variables: &BTreeMap<Arc<str>, Value>,
+    state: &State,
+    refresh: bool,
+) -> PlanInputs<'a> {
+    PlanInputs {
+        config: &session.config,
+        registry: &session.registry,
+        functions,
+        workspace: &session.workspace,
+        given: BTreeMap::<Arc<str>, GivenVariable>::new(),
+        variables: variables.clone(),
+        state: state.clone(),
+        options: PlanOptions { refresh, ..PlanOptions::default() },
+        ui: &Silent,
+    }
+}
+
+fn has_releases(module: &Module) -> bool {
+    !module.releases.is_empty() || module.children.values().any(has_releases)
+}
+
+/// The release of a plan that the state has no record of: Terraform drops the records when it writes a state.
+fn unrecorded(releases: Vec<ReleaseChange>, address: Option<&str>) -> Result<ReleaseChange, Diagnostic> {
+    let made: Vec<ReleaseChange> = releases.into_iter().filter(|r| r.kind != ReleaseKind::First).collect();
+    let known: String = made.iter().map(|r| format!("\n  {}", r.release.address)).collect();
+    let wrong = |summary: &str, detail: String| Err(Diagnostic::error(summary, detail));
+    let mut fitting: Vec<ReleaseChange> =
+        made.into_iter().filter(|r| address.is_none_or(|wanted| wanted == r.release.address)).collect();
+    match (fitting.pop(), fitting.is_empty()) {
+        (Some(change), true) if change.live == change.idle => wrong(
+            "No record of the release",
+            format!(
+                "The state has no record of {0}, and it has no second colour that could tell which version was live before. \
+                 Put the version before into the configuration, and infra apply releases it.",
+                change.release.address
+            ),
+        ),
+        (Some(change), true) => Ok(change),
+        (Some(_), false) => wrong("Which release?", format!("There are several; name one of them:\n{known}")),
+        (None, _) if known.is_empty() => wrong("No release", "Nothing has been released yet.".into()),
+        (None, _) => wrong("No such release", format!("There are:\n{known}")),
+    }
+}
+
+/// A record made of what the cloud says: one colour has the traffic, the other one stands by or is stopped.
+async fn as_it_stands(change: ReleaseChange, driving: &Driving<'_>) -> Result<Kept, Diagnostic> {
+    let ReleaseChange { release, provider, members, live, idle, old, count, .. } = change;
+    let now = SystemTime::now();
+    let nothing = Version::default();
+    let record =
+        Record::begin(release, (idle.clone(), nothing), (live, old), count.unwrap_or(1), now, "somebody".to_string());
+    let mut kept = Kept { record, provider, members };
+    let fleet = driving.fleet(&kept).await.map_err(first)?;
+    let standing = fleet.standing(&idle).await;
+    let standing =
+        standing.map_err(|failure| Diagnostic::error("The release cannot be looked at", failure.to_string()))?;
+    let record = &mut kept.record;
+    record.old.definition.clone_from(&standing.definition);
+    if record.old.definition.is_empty() || record.old.definition == record.new.definition {
+        return Err(Diagnostic::error(
+            "No version to go back to",
+            format!(
+                "The state has no record of {}, and {idle} has no other version than {}. Put the version before into the \
+                 configuration, and infra apply releases it.",
+                record.release.address, record.to
+            ),
+        ));
+    }
+    (record.reached, record.shifted) = (Some(now.into()), Some(now.into()));
+    record.phase = if standing.healthy > 0 { Phase::Watch } else { Phase::Finished };
+    Ok(kept)
 }
 
 fn one(mut all: BTreeMap<String, Kept>, address: Option<&str>) -> Result<Kept, Diagnostic> {

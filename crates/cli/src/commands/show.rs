@@ -34,7 +34,7 @@ fn show_plan(args: &Show, path: &Path) -> Exit {
             let json = plan_json(&saved.plan, &session.config, &session.registry);
             output::line(&to_go_json(&json, GoJson::Compact));
         }
-        false => output::raw(&plan_text(&saved.plan, &session.config, &session.registry, session.colour)),
+        false => output::raw(&plan_text(&saved.plan, &session.registry, session.colour)),
     }
     Exit(0)
 }
@@ -45,8 +45,8 @@ fn plan_json(plan: &Plan, config: &Config, registry: &Registry) -> serde_json::V
 }
 
 /// A plan as people read it.
-pub(crate) fn plan_text(plan: &Plan, config: &Config, registry: &Registry, colour: bool) -> String {
-    let json = plan_json(plan, config, registry);
+pub(crate) fn plan_text(plan: &Plan, registry: &Registry, colour: bool) -> String {
+    let json = infra_view::json::told_json(plan);
     let options = TextOptions { colour, columns: output::columns(), mode: plan.mode };
     infra_view::text::plan_text(&json, &schemas_of(registry), &options)
 }

@@ -68,7 +68,7 @@ fn the_three_tier_example_comes_and_goes() {
 #[test]
 fn staging_comes_and_goes() {
     let Some(cloud) = Cloud::start() else { return };
-    from_nothing_to_nothing(&environment(&cloud, "staging"), 61);
+    from_nothing_to_nothing(&environment(&cloud, "staging"), 67);
 }
 
 /// Without autoscaling, for moto cannot list the tags of a scaling target.
@@ -78,7 +78,7 @@ fn production_comes_and_goes_when_protection_is_off() {
     let folder = environment(&cloud, "production")
         .env("TF_VAR_deletion_protection", "false")
         .env("TF_VAR_tasks", "{ min = 3, max = 3 }");
-    from_nothing_to_nothing(&folder, 73);
+    from_nothing_to_nothing(&folder, 79);
 }
 
 #[test]
@@ -88,9 +88,9 @@ fn production_scales_by_itself() {
     folder
         .infra(["plan", "-input=false"])
         .status(0)
-        .says("module.service.aws_appautoscaling_target.this[0] will be created")
-        .says("module.service.aws_appautoscaling_policy.cpu[0] will be created")
-        .says("Plan: 75 to add, 0 to change, 0 to destroy.");
+        .says("module.service.aws_appautoscaling_target.this[\"blue\"] will be created")
+        .says("module.service.aws_appautoscaling_policy.cpu[\"green\"] will be created")
+        .says("Plan: 83 to add, 0 to change, 0 to destroy.");
 }
 
 #[test]

@@ -46,6 +46,7 @@ impl Applier<'_> {
                 state.resources.retain(|(_, r), _| r.mode == infra_address::ResourceMode::Managed);
                 state.outputs.clear();
             }
+            crate::releases::forget_gone(state);
             state.check_results = if whole_destroy { Json::Null } else { check_results(&results) };
         });
         let planned = self

@@ -105,7 +105,8 @@ pub(crate) struct Applier<'a> {
 
 /// Does what a plan says.
 pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
-    let ApplyInputs { config, registry, functions, workspace, variables, plan, store, underway, settled, stop, .. } = inputs;
+    let ApplyInputs { config, registry, functions, workspace, variables, plan, store, underway, settled, stop, .. } =
+        inputs;
     let (parallelism, ui) = (inputs.parallelism, inputs.ui);
     let extra: BTreeSet<ProviderConfig> = plan.changes.iter().map(|c| c.provider.clone()).collect();
     let (graph, problems) = Graph::build(config, registry, &extra);

@@ -149,7 +149,8 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
     let written = config;
     let config = stubbed.as_ref().unwrap_or(config);
     let (graph, graph_problems) = Graph::build(config, registry, &extra);
-    let moved = moves::apply(config, registry, &state);
+    let checks_before = state.check_results.clone();
+    let moved = moves::apply(config, registry, state);
     let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
     let world = World::new(config, functions, workspace, variables, Box::new(unknown));
     world.report(graph_problems);
@@ -159,14 +160,13 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
         world.report(imports::missing_blocks(written, options.generate_config.is_some()));
     }
     world.report(targets::check_moves(&options.targets, &moved));
-    let checks_before = state.check_results.clone();
     let mut planner = Planner::new(world, graph, registry, &options, ui, moved);
     let stubs = config.root.resources.keys().filter(|resource| !written.root.resources.contains_key(*resource));
     planner.to_generate = stubs.cloned().collect();
     if !planner.world.has_errors() {
         planner.run().await;
     }
-    planner.finish(&state, given, checks_before)
+    planner.finish(given, checks_before)
 }
 
 /// The providers of these configurations, ready for calls: with what they depend on evaluated as for a plan that reads
@@ -182,8 +182,14 @@ pub(crate) async fn ready_providers(
     let options = PlanOptions { refresh: false, parallelism: inputs.options.parallelism, ..PlanOptions::default() };
     let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
     let world = World::new(config, functions, workspace, variables.clone(), Box::new(unknown));
-    let planner =
-        Planner::new(world, graph, registry, &options, &crate::ui::Silent, moves::apply(config, registry, state));
+    let planner = Planner::new(
+        world,
+        graph,
+        registry,
+        &options,
+        &crate::ui::Silent,
+        moves::apply(config, registry, state.clone()),
+    );
     planner.recording.set(false);
     planner.visit_all(&nodes).await;
     planner.providers.take()
@@ -202,9 +208,9 @@ impl<'a> Planner<'a> {
         registry: &'a Registry,
         options: &'a PlanOptions,
         ui: &'a dyn Ui,
-        moved: moves::Moved,
+        mut moved: moves::Moved,
     ) -> Planner<'a> {
-        let stored = moved.state.clone();
+        let stored = std::mem::take(&mut moved.state);
         Planner {
             prior: RefCell::new(without_data(&stored)),
             stored,
@@ -220,7 +226,7 @@ impl<'a> Planner<'a> {
             spoken_for: RefCell::default(),
             changing: RefCell::default(),
             failed: RefCell::default(),
-            imports: RefCell::default(),
+            imports: RefCell::new(options.import.iter().cloned().collect()),
             not_importable: RefCell::default(),
             ephemerals: Ephemerals::default(),
             to_generate: BTreeSet::new(),
@@ -324,12 +330,7 @@ impl Planner<'_> {
         }
     }
 
-    fn finish(
-        self,
-        state: &State,
-        given: BTreeMap<Arc<str>, GivenVariable>,
-        checks_before: serde_json::Value,
-    ) -> (Plan, Diagnostics) {
+    fn finish(self, given: BTreeMap<Arc<str>, GivenVariable>, checks_before: serde_json::Value) -> (Plan, Diagnostics) {
         let errored = self.world.has_errors();
         let outputs = self.output_changes();
         let drift = self.drift();
@@ -349,7 +350,7 @@ impl Planner<'_> {
         let errored = errored || self.world.has_errors();
         let relevant_attributes = self.relevant_attributes(&changes, &outputs);
         let mut prior_state = self.prior.take();
-        prior_state.serial = state.serial;
+        prior_state.serial = self.stored.serial;
         prior_state.check_results = checks_before;
         self.put_known_outputs(&mut prior_state, &outputs);
         let any_change = changes.iter().any(ResourceChange::is_visible)

@@ -71,7 +71,7 @@ impl<'a> Planner<'a> {
         if self.options.mode == PlanMode::RefreshOnly {
             return;
         }
-        let prior = self.prior.borrow().clone();
+        let prior = self.prior.borrow();
         let mut forgotten = Vec::new();
         for (address, stored_provider, slot) in prior.instances() {
             if address.resource.mode != ResourceMode::Managed || !self.is_end_targeted(&address, wanted) {

@@ -1,11 +1,13 @@
 //! Releases in the plan and after the apply: which there are, what each would do, and what it is driven with.
 
+pub(crate) mod checking;
 mod own;
 mod planning;
 mod ready;
 mod records;
 pub(crate) mod saved;
 mod settings;
+mod under_way;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,8 @@ use infra_release::{Record, Release, Step};
 
 pub use own::owned;
 pub use ready::{Ready, fleet_of, read_again, ready_providers};
-pub use records::{Kept, forget, put_record, records};
+pub(crate) use records::forget_gone;
+pub use records::{Kept, put_record, records};
 
 /// What a release would do.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +53,7 @@ pub struct ReleaseChange {
 impl ReleaseChange {
     /// Whether applying the plan does something for it.
     pub fn is_active(&self) -> bool {
-        matches!(self.kind, ReleaseKind::New | ReleaseKind::Resume)
+        matches!(self.kind, ReleaseKind::New | ReleaseKind::Resume | ReleaseKind::CleanUp)
     }
 }
 
@@ -66,6 +69,8 @@ pub enum ReleaseKind {
     New,
     /// One that was begun goes on.
     Resume,
+    /// One that was taken back, or is not wanted any more, is brought to its end: the old version stays live.
+    CleanUp,
     /// This version was taken back before: it is not released again by itself.
     RevertedBefore,
 }

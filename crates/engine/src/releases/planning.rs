@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use infra_address::{InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance};
-use infra_diag::{Diagnostic, SourceRange};
+use infra_diag::Diagnostic;
 use infra_lang::config::{Module, ReleaseBlock, ReleaseMember};
 use infra_lang::eval::{Reference, Subject, evaluate, references};
 use infra_lang::syntax::ast::Expr;
@@ -13,6 +13,8 @@ use infra_provider::fleet::{Colour, Member, ReleaseRules, Version};
 use infra_release::{Phase, Record, steps};
 use infra_value::Value;
 
+use super::checking::{self, invalid};
+use super::under_way;
 use super::{Kept, Members, ReleaseChange, ReleaseKind, is_rolling, records, settings};
 use crate::plan::{Action, PlanMode, ResourceChange};
 use crate::planning::Planner;
@@ -84,9 +86,8 @@ impl Planner<'_> {
         let Looked { members, provider, rules } = self.look(site).map_err(one)?;
         release.colours = members.services.keys().cloned().collect();
 
-        let change_of = |address: &ResourceInstance| {
-            changes.iter().find(|c| c.address == *address && c.deposed.is_none())
-        };
+        let change_of =
+            |address: &ResourceInstance| changes.iter().find(|c| c.address == *address && c.deposed.is_none());
         let is_new = |address: &ResourceInstance| {
             change_of(address).is_some_and(|c| c.action == Action::Create || c.action.is_replace())
         };
@@ -108,24 +109,27 @@ impl Planner<'_> {
         let rolling = is_rolling(site.block);
         // A rolling release changes the service in the ordinary plan: what it runs now is what it ran before.
         let present = match (rolling, service(&live).and_then(change_of)) {
-            (true, Some(change)) => attribute(&change.before, definition)
-                .and_then(|v| v.as_str().map(str::to_string))
-                .unwrap_or(present),
+            (true, Some(change)) => {
+                attribute(&change.before, definition).and_then(|v| v.as_str().map(str::to_string)).unwrap_or(present)
+            }
             _ => present,
         };
         let old = self.version_of(&present, record.as_ref());
         let kind = kind(first, &wanted, &old, record.as_ref());
-        if !first && !rolling && matches!(kind, ReleaseKind::New | ReleaseKind::Nothing) {
+        if !first && !rolling && matches!(kind, ReleaseKind::New | ReleaseKind::Nothing | ReleaseKind::CleanUp) {
             withhold(changes, service(&live), rules.restarting(&ty));
         }
-        let (mut live, mut idle) = (live, idle);
-        if kind == ReleaseKind::Resume
-            && let Some(record) = &record
-        {
+        let (mut live, mut idle, mut old, mut wanted) = (live, idle, old, wanted);
+        if let (ReleaseKind::Resume | ReleaseKind::CleanUp, Some(record)) = (kind, &record) {
             (live, idle) = (record.from.clone(), record.to.clone());
+            (old, wanted) = (record.old.clone(), record.new.clone());
         }
-        let steps = match kind {
-            ReleaseKind::New | ReleaseKind::Resume => steps(&release, &live, &idle, &wanted, count_now, METRICS),
+        let all = || steps(&release, &live, &idle, &wanted, count_now, METRICS);
+        let steps = match (kind, &record) {
+            (ReleaseKind::New, Some(record)) => [under_way::first(record), all()].concat(),
+            (ReleaseKind::New, None) => all(),
+            (ReleaseKind::Resume, Some(record)) => under_way::rest(all(), &record.phase),
+            (ReleaseKind::CleanUp, Some(record)) => under_way::end(record),
             _ => Vec::new(),
         };
         let module = site.module.clone();
@@ -165,40 +169,11 @@ impl Planner<'_> {
             listener: self.single(site, block.listener.as_ref())?,
             test_listener: self.single(site, block.test_listener.as_ref())?,
         };
-        let count = members.services.len();
-        if rolling {
-            if count != 1 {
-                let what = format!(
-                    "A rolling release is about one service, and {} has {count} instances. Name one of them.",
-                    services.resource
-                );
-                return Err(invalid(&what, &services.range));
-            }
-            return Ok(Looked { members, provider, rules });
+        checking::colours(block, &keys(&members.services), Some(&keys(&members.target_groups)))?;
+        if !rolling && members.listener.is_none() {
+            return Err(checking::no_listener(block));
         }
-        if count != 2 {
-            let what = format!(
-                "A release has two colours, and {} has {count} instances. Give it two: for_each = toset([\"blue\", \
-                 \"green\"]), or use strategy = \"rolling\" for one service.",
-                services.resource
-            );
-            return Err(invalid(&what, &services.range));
-        }
-        if !members.services.keys().eq(members.target_groups.keys()) {
-            let shown = |keys: &BTreeMap<Colour, ResourceInstance>| keys.keys().cloned().collect::<Vec<_>>().join(", ");
-            let what = format!(
-                "target_groups must have the keys of services ({}): it has {}.",
-                shown(&members.services),
-                if members.target_groups.is_empty() { "none".into() } else { shown(&members.target_groups) }
-            );
-            let range = block.target_groups.as_ref().map_or(&block.decl_range, |t| &t.range);
-            return Err(invalid(&what, range));
-        }
-        if members.listener.is_none() {
-            let what = "The listener or the listener rule that forwards to both target groups is missing: listener = \
-                        aws_lb_listener.NAME, or listener_rule = aws_lb_listener_rule.NAME.";
-            return Err(invalid(what, &block.decl_range));
-        }
+        checking::types(block, rules)?;
         Ok(Looked { members, provider, rules })
     }
 
@@ -215,30 +190,18 @@ impl Planner<'_> {
         };
         let keys = expanded.repetitions.keys().filter(|key| member.key.as_ref().is_none_or(|wanted| wanted == *key));
         let one = |key: &InstanceKey| {
-            let colour = match key {
-                InstanceKey::None => member.resource.name.to_string(),
-                InstanceKey::Int(n) => n.to_string(),
-                InstanceKey::Str(text) => text.to_string(),
-            };
             let (module, resource) = (site.module.clone(), member.resource.clone());
-            (colour, ResourceInstance { module, resource, key: key.clone() })
+            (checking::colour(member, key), ResourceInstance { module, resource, key: key.clone() })
         };
         Ok(keys.map(one).collect())
     }
 
-    fn single(
-        &self,
-        site: &Site<'_>,
-        member: Option<&ReleaseMember>,
-    ) -> Result<Option<ResourceInstance>, Diagnostic> {
+    fn single(&self, site: &Site<'_>, member: Option<&ReleaseMember>) -> Result<Option<ResourceInstance>, Diagnostic> {
         let Some(member) = member else { return Ok(None) };
         let found = self.instances(site, Some(member))?;
         match found.len() {
             1 => Ok(found.into_values().next()),
-            n => Err(invalid(
-                &format!("{} has {n} instances, and a release needs one of them: name it with its key.", member.resource),
-                &member.range,
-            )),
+            n => Err(checking::not_one(member, n)),
         }
     }
 
@@ -267,6 +230,10 @@ impl Planner<'_> {
         let Some(other) = other else { return Ok((one.clone(), one)) };
         let groups = members.target_groups.iter().filter_map(|(k, a)| Some((k.clone(), self.member(a)?))).collect();
         let Some(listener) = members.listener.as_ref().and_then(|a| self.member(a)) else { return Ok((one, other)) };
+        if let Some(why) = rules.cannot_carry(&listener) {
+            let range = site.block.listener.as_ref().map_or(&site.block.decl_range, |l| &l.range);
+            return Err(invalid(&why, range));
+        }
         let weights = rules.weights(&listener, &groups);
         let range = site.block.listener.as_ref().map_or(&site.block.decl_range, |l| &l.range);
         match weights {
@@ -328,7 +295,8 @@ impl Planner<'_> {
         for (address, provider, object) in prior.instances() {
             let Some(object) = &object.current else { continue };
             let names = ["arn", "arn_without_revision", "id"];
-            let is_it = |name: &&str| object.attributes.get(*name).and_then(serde_json::Value::as_str) == Some(definition);
+            let is_it =
+                |name: &&str| object.attributes.get(*name).and_then(serde_json::Value::as_str) == Some(definition);
             if !names.iter().any(is_it) {
                 continue;
             }
@@ -341,6 +309,10 @@ impl Planner<'_> {
         }
         Version { definition: definition.into(), images: Vec::new() }
     }
+}
+
+fn keys(of: &BTreeMap<Colour, ResourceInstance>) -> Vec<Colour> {
+    of.keys().cloned().collect()
 }
 
 struct Looked<'p> {
@@ -377,11 +349,17 @@ fn kind(first: bool, wanted: &Version, old: &Version, record: Option<&Record>) -
     let same = !wanted.definition.is_empty() && wanted.definition == old.definition;
     if let Some(record) = record {
         let wants_it = !wanted.definition.is_empty() && record.new.definition == wanted.definition;
-        let under_way = !record.phase.is_over() && record.phase != Phase::Prepare;
-        if under_way && (wants_it || record.phase == Phase::GoBack || record.phase == Phase::CleanUp) {
-            return ReleaseKind::Resume;
-        }
         let taken_back = record.reverted.as_ref().is_some_and(|r| !r.may_retry);
+        match record.phase {
+            Phase::Finished | Phase::Reverted | Phase::Prepare => {}
+            Phase::GoBack => return ReleaseKind::CleanUp,
+            Phase::CleanUp if same || (wants_it && taken_back) => return ReleaseKind::CleanUp,
+            Phase::CleanUp => {}
+            _ if wants_it => return ReleaseKind::Resume,
+            // What is live already is wanted, and not what is on its way.
+            _ if same => return ReleaseKind::CleanUp,
+            _ => {}
+        }
         if taken_back && wants_it && !same {
             return ReleaseKind::RevertedBefore;
         }
@@ -412,6 +390,78 @@ fn undeclared(member: &ReleaseMember) -> Diagnostic {
     .at(member.range.clone())
 }
 
-fn invalid(what: &str, range: &SourceRange) -> Diagnostic {
-    Diagnostic::error("Invalid release", what.to_string()).at(range.clone())
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use infra_release::{Release, RevertWhen, Reverted, Strategy};
+
+    use super::*;
+
+    fn version(name: &str) -> Version {
+        Version { definition: name.into(), images: Vec::new() }
+    }
+
+    /// A release of v2 over v1 that is in this phase.
+    fn record(phase: Phase) -> Record {
+        let revert_when = RevertWhen {
+            error_rate_percent: 1.0,
+            window: Duration::from_secs(60),
+            min_requests: 20,
+            alarms: Vec::new(),
+            probe: None,
+        };
+        let release = Release {
+            address: "release.it".into(),
+            colours: vec!["blue".into(), "green".into()],
+            strategy: Strategy::BlueGreen,
+            standby: Duration::from_secs(60),
+            start_timeout: Duration::from_secs(60),
+            checks: Vec::new(),
+            before_shift: None,
+            revert_when,
+        };
+        let (from, to) = (("blue".into(), version("v1")), ("green".into(), version("v2")));
+        let mut record = Record::begin(release, from, to, 1, SystemTime::UNIX_EPOCH, "somebody".into());
+        record.phase = phase;
+        record
+    }
+
+    #[test]
+    fn what_is_planned_follows_from_what_is_live_wanted_and_under_way() {
+        use ReleaseKind::{CleanUp, New, Nothing, Resume, RevertedBefore};
+        let cases = [
+            (Phase::Prepare, "v1", "v2", New),
+            (Phase::Healthy, "v1", "v2", Resume),
+            (Phase::Healthy, "v1", "v1", CleanUp),
+            (Phase::Healthy, "v1", "v3", New),
+            (Phase::Watch, "v2", "v2", Resume),
+            (Phase::Watch, "v2", "v3", New),
+            (Phase::GoBack, "v2", "v2", CleanUp),
+            (Phase::GoBack, "v2", "v3", CleanUp),
+            (Phase::CleanUp, "v1", "v2", CleanUp),
+            (Phase::CleanUp, "v1", "v1", CleanUp),
+            (Phase::CleanUp, "v1", "v3", New),
+            (Phase::Reverted, "v1", "v2", RevertedBefore),
+            (Phase::Reverted, "v1", "v1", Nothing),
+            (Phase::Reverted, "v1", "", New),
+            (Phase::Finished, "v2", "v2", Nothing),
+            (Phase::Finished, "v2", "v1", New),
+        ];
+        for (phase, live, wanted, expected) in cases {
+            let mut record = record(phase);
+            if matches!(record.phase, Phase::GoBack | Phase::CleanUp | Phase::Reverted) {
+                let (at, by) = (SystemTime::UNIX_EPOCH.into(), "somebody".into());
+                record.reverted = Some(Reverted { at, by, reason: "by hand".into(), may_retry: false });
+            }
+            let found = kind(false, &version(wanted), &version(live), Some(&record));
+            assert_eq!(found, expected, "{:?}: {live} is live, {wanted} is wanted", record.phase);
+            if let Some(reverted) = record.reverted.as_mut().filter(|_| found == RevertedBefore) {
+                reverted.may_retry = true;
+                assert_eq!(kind(false, &version(wanted), &version(live), Some(&record)), New);
+            }
+        }
+        assert_eq!(kind(false, &version("v2"), &version("v1"), None), New);
+        assert_eq!(kind(true, &version("v2"), &version(""), None), ReleaseKind::First);
+    }
 }

@@ -131,7 +131,9 @@ pub async fn read_again(
     for address in members.all() {
         let key = (address.module.clone(), address.resource.clone());
         let Some(provider) = state.resources.get(&key).map(|r| r.provider.clone()) else { continue };
-        let (Some(configured), Some(known)) = (providers.get(&provider), registry.get(&provider.source)) else { continue };
+        let (Some(configured), Some(known)) = (providers.get(&provider), registry.get(&provider.source)) else {
+            continue;
+        };
         let Some(schema) = known.resource_schema(&address.resource.ty) else { continue };
         let (Some(object), Some(found)) = (state.current(address).cloned(), member(address, state, registry)) else {
             continue;

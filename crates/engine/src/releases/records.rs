@@ -58,12 +58,17 @@ pub fn put_record(state: &mut State, kept: &Kept) {
     }
 }
 
-/// Drops the releases that are not to be kept.
-pub fn forget(state: &mut State, keep: &dyn Fn(&str) -> bool) {
+/// Drops the releases whose services are all gone.
+pub(crate) fn forget_gone(state: &mut State) {
+    let stays = |kept: &Kept| kept.members.services.values().any(|service| state.current(service).is_some());
+    let gone: Vec<String> = records(state).into_iter().filter(|(_, kept)| !stays(kept)).map(|(name, _)| name).collect();
+    if gone.is_empty() {
+        return;
+    }
     let Some(own) = state.extra.get_mut(KEY).and_then(Json::as_object_mut) else { return };
     let mut empty = false;
     if let Some(releases) = own.get_mut(RELEASES).and_then(Json::as_object_mut) {
-        releases.retain(|address, _| keep(address));
+        releases.retain(|address, _| !gone.contains(address));
         empty = releases.is_empty();
     }
     if empty {

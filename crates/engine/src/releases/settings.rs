@@ -22,7 +22,16 @@ type Attributes = BTreeMap<Arc<str>, Attribute>;
 
 /// Evaluates the block. `colours` and `address` are put in by the caller.
 pub(super) fn release(block: &ReleaseBlock, scope: &dyn Scope, folder: &str) -> Result<Release, Diagnostics> {
-    let mut read = Reading { scope, problems: Diagnostics::new() };
+    read(block, scope, folder, false)
+}
+
+/// What is wrong with the block's settings, as far as they are known.
+pub(super) fn check(block: &ReleaseBlock, scope: &dyn Scope) -> Diagnostics {
+    read(block, scope, "", true).err().unwrap_or_default()
+}
+
+fn read(block: &ReleaseBlock, scope: &dyn Scope, folder: &str, checking: bool) -> Result<Release, Diagnostics> {
+    let mut read = Reading { scope, checking, problems: Diagnostics::new() };
     let release = Release {
         address: String::new(),
         colours: Vec::new(),
@@ -41,6 +50,8 @@ pub(super) fn release(block: &ReleaseBlock, scope: &dyn Scope, folder: &str) -> 
 
 struct Reading<'s> {
     scope: &'s dyn Scope,
+    /// What is not known yet is passed over.
+    checking: bool,
     problems: Diagnostics,
 }
 
@@ -53,6 +64,13 @@ impl Reading<'_> {
     fn value(&mut self, attribute: Option<&Attribute>) -> Option<Value> {
         let attribute = attribute?;
         match evaluate(&attribute.expr, self.scope) {
+            Ok(value) if value.marks_deep().contains(Marks::SENSITIVE) => {
+                let detail =
+                    format!("{} is sensitive, and the settings of a release are shown in plans.", attribute.name);
+                self.refuse(detail, &attribute.expr.range);
+                None
+            }
+            Ok(value) if !value.is_wholly_known() && self.checking => None,
             Ok(value) if !value.is_wholly_known() => {
                 let name = &attribute.name;
                 let detail = format!(
@@ -62,17 +80,18 @@ impl Reading<'_> {
                 self.refuse(detail, &attribute.expr.range);
                 None
             }
-            Ok(value) if value.marks_deep().contains(Marks::SENSITIVE) => {
-                let detail = format!("{} is sensitive, and the settings of a release are shown in plans.", attribute.name);
-                self.refuse(detail, &attribute.expr.range);
-                None
-            }
             Ok(value) => Some(value).filter(|v| !v.is_null()),
             Err(problems) => {
                 self.problems.extend(problems);
                 None
             }
         }
+    }
+
+    /// Whether an argument is only looked at as far as it is known, and it is not.
+    fn is_open(&self, attribute: Option<&Attribute>) -> bool {
+        let known = |a: &Attribute| evaluate(&a.expr, self.scope).map_or(true, |value| value.is_wholly_known());
+        self.checking && attribute.is_some_and(|attribute| !known(attribute))
     }
 
     fn number(&mut self, given: &Attributes, name: &str, usual: f64, least: f64, most: f64) -> f64 {
@@ -151,7 +170,7 @@ impl Reading<'_> {
                         let wait = if name == "canary" { "wait" } else { "interval" };
                         let detail = format!(
                             "The strategy {name:?} has settings of its own: write it as a block, strategy {name:?} {{ \
-                             {settings}, {wait} = \"5m\" }} (one line each)."
+                             {settings} … {wait} = \"5m\" }}, each on a line of its own."
                         );
                         self.refuse(detail, &attribute.expr.range);
                         Strategy::BlueGreen
@@ -182,6 +201,9 @@ impl Reading<'_> {
     /// `steps` are percentages with one `wait` for all, or objects with `percent` and `wait`.
     fn canary(&mut self, given: &Attributes, range: &SourceRange) -> Strategy {
         let wait = self.duration(given, "wait", Duration::from_secs(5 * 60));
+        if self.is_open(given.get("steps")) {
+            return Strategy::BlueGreen;
+        }
         let value = self.value(given.get("steps"));
         let mut steps = Vec::new();
         for element in value.iter().flat_map(|v| v.elements().unwrap_or(&[])) {
@@ -208,7 +230,8 @@ impl Reading<'_> {
 
     fn check(&mut self, check: &ReleaseCheck, folder: &str) -> Check {
         let given = &check.settings;
-        let timeout = self.duration(given, "timeout", Duration::from_secs(if &*check.kind == "http" { 5 } else { 300 }));
+        let timeout =
+            self.duration(given, "timeout", Duration::from_secs(if &*check.kind == "http" { 5 } else { 300 }));
         let kind = match &*check.kind {
             "http" => CheckKind::Http(HttpProbe {
                 path: self.path(given, "path").unwrap_or_else(|| "/".into()),
@@ -217,7 +240,7 @@ impl Reading<'_> {
             }),
             _ => {
                 let command = self.texts(given, "command");
-                if command.is_empty() {
+                if command.is_empty() && !self.is_open(given.get("command")) {
                     self.refuse("command names the program and its arguments: [\"./smoke.sh\"].", &check.range);
                 }
                 CheckKind::Command { command, folder: folder.to_string(), timeout }
@@ -253,7 +276,11 @@ impl Reading<'_> {
             window,
             min_requests: u64::from(self.whole(given, "min_requests", 20, 1, 1_000_000)),
             alarms: self.texts(given, "alarms"),
-            probe: self.path(given, "probe").map(|path| HttpProbe { path, status: 200, timeout: Duration::from_secs(5) }),
+            probe: self.path(given, "probe").map(|path| HttpProbe {
+                path,
+                status: 200,
+                timeout: Duration::from_secs(5),
+            }),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -167,7 +168,7 @@ impl Loader<'_> {
         };
         let read = match self.snapshot {
             Some(snapshot) => Ok(snapshot.files.get(&*shown).cloned().unwrap_or_default().into_bytes()),
-            None => fs::read(dir.join(name)),
+            None => read_bounded(&dir.join(name)),
         };
         let text = match read {
             Ok(bytes) => bytes,
@@ -324,6 +325,20 @@ pub fn join(base: &str, relative: &str) -> String {
         return relative.to_string();
     }
     clean(&format!("{base}/{relative}"))
+}
+
+/// No file that somebody has written is as long; one of many small blocks takes a hundred times its size in memory.
+const LONGEST_FILE: u64 = 32 << 20;
+
+/// The content of a file, unless it is longer than any configuration.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LONGEST_FILE {
+        let message = format!("it is longer than {} MiB", LONGEST_FILE >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ struct Verb {
     letter: char,
 }
 
-/// Widths and precisions beyond this have no use, and would only exhaust the memory.
+/// The greatest width and precision: more has no use, and would only exhaust the memory.
 const WIDEST: usize = 1_000_000;
 
 fn format(format: &str, args: &[Value]) -> Result<String, FunctionError> {
@@ -126,7 +126,7 @@ fn format(format: &str, args: &[Value]) -> Result<String, FunctionError> {
         }
         let verb = read_verb(format, start, next).map_err(FunctionError::call)?;
         at = start + verb.raw.len();
-        next = verb.argument + 1;
+        next = verb.argument.saturating_add(1);
         highest = highest.max(verb.argument);
         let Some(arg) = args.get(verb.argument - 1) else {
             return Err(FunctionError::call(format!(
@@ -171,7 +171,7 @@ fn read_verb(format: &str, start: usize, next: usize) -> Result<Verb, String> {
         while matches!(peek(*at), Some(b'0'..=b'9')) {
             *at += 1;
         }
-        (*at > from).then(|| format[from..*at].parse().unwrap_or(WIDEST).min(WIDEST))
+        (*at > from).then(|| format[from..*at].parse().unwrap_or(usize::MAX))
     };
     loop {
         match peek(at) {
@@ -198,7 +198,7 @@ fn read_verb(format: &str, start: usize, next: usize) -> Result<Verb, String> {
         if !matches!(peek(at), Some(b'1'..=b'9')) {
             return Err(unrecognized(at));
         }
-        verb.argument = digits(&mut at).unwrap_or(WIDEST);
+        verb.argument = digits(&mut at).unwrap_or(usize::MAX);
         if peek(at) != Some(b']') {
             return Err(unrecognized(at));
         }
@@ -209,6 +209,11 @@ fn read_verb(format: &str, start: usize, next: usize) -> Result<Verb, String> {
         _ => return Err(unrecognized(at)),
     }
     verb.raw = format[start..=at].to_owned();
+    for (what, given) in [("width", verb.width), ("precision", verb.precision)] {
+        if given.is_some_and(|given| given > WIDEST) {
+            return Err(format!("the {what} of {} at {start} is more than {WIDEST}", quote(&verb.raw)));
+        }
+    }
     Ok(verb)
 }
 

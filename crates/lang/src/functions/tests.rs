@@ -282,6 +282,10 @@ fn what_would_exhaust_the_memory_is_refused() {
         ("yamldecode", vec![s(&format!("a: &a [x,x,x,x,x,x,x,x,x]\n{bomb}"))]),
         ("bcrypt", vec![s("x"), Value::from(31)]),
         ("range", vec![Value::from(100_000)]),
+        ("format", vec![s("%1000001d"), Value::from(1)]),
+        ("format", vec![s("%.1000001f"), Value::from(1)]),
+        ("format", vec![s("%[1]99999999999999999999d"), Value::from(1)]),
+        ("format", vec![s("%99999999999999999999d"), Value::from(1)]),
     ];
     for (name, args) in cases {
         fails(name, &args);

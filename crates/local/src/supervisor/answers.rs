@@ -11,9 +11,9 @@ use infra_value::{Type, Value};
 use serde_json::Value as Json;
 
 use super::serve::Teller;
-use crate::world::World;
 use super::{Ending, Shared, held};
 use crate::protocol::{Answer, LogEntry, Request, decode, decode_value, encode};
+use crate::world::World;
 
 /// How long a refusal that may pass is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,8 +22,11 @@ impl Shared {
     pub(super) async fn answer(self: &Arc<Shared>, request: Request, teller: &mut Teller) -> std::io::Result<()> {
         let answer = match request {
             Request::Read { ty, objects } => self.read(&ty, &objects),
-            Request::Create { ty, region, planned, config, tags, seconds } => {
-                match self.patiently(|| self.create((&ty, &region), &planned, &config, tags.clone())).await {
+            Request::Create { ty, region, planned, config, tags, token, seconds } => {
+                let creating = Creating::of(self, &token);
+                let created = self.patiently(|| self.create((&ty, &region), &planned, &config, &tags, &token)).await;
+                drop(creating);
+                match created {
                     Ok(object) => {
                         if let Ok(json) = encode(&object) {
                             teller.tell(&Answer::Checkpoint(json)).await?;
@@ -33,6 +36,11 @@ impl Shared {
                     Err(half) => failed(half),
                 }
             }
+            Request::Created { ty, token, planned } => self.created(&ty, &token, &planned).await,
+            Request::Ready { ty, object, seconds } => match self.ready(&ty, &object, seconds).await {
+                Ok(()) => Answer::Done,
+                Err(failure) => Answer::Failed { object: None, failure: failure.into() },
+            },
             Request::Update { ty, region, prior, planned, config, tags, seconds } => {
                 match self.patiently(|| self.update((&ty, &region), &prior, &planned, &config, tags.clone())).await {
                     Ok(object) => self.settle(&ty, object, seconds).await,
@@ -44,6 +52,7 @@ impl Shared {
                 Err(half) => failed(half),
             },
             Request::Data { ty, region, config } => self.data((&ty, &region), &config),
+            Request::Open { ty, region, config } => self.open((&ty, &region), &config),
             Request::Fleet(request) => match self.fleet(request).await {
                 Ok(answer) => Answer::Fleet(answer),
                 Err(failure) => Answer::Failed { object: None, failure: failure.into() },
@@ -73,12 +82,40 @@ impl Shared {
         (ty, region): (&str, &str),
         planned: &Json,
         config: &Json,
-        tags: BTreeMap<String, String>,
+        tags: &BTreeMap<String, String>,
+        token: &str,
     ) -> Result<Object, HalfDone> {
         let none = |failure| HalfDone { object: None, failure };
-        let planned = resource(ty, planned).map_err(none)?;
+        let mut planned = resource(ty, planned).map_err(none)?;
         let config = decode_value(planned.block(), config).map_err(none)?;
-        held(&self.kept).change(region, &config, tags, |world, cx| world.create(ty, planned, cx))
+        let restored = self.before_create(ty, &mut planned).map_err(none)?;
+        held(&self.kept).change(region, &config, tags.clone(), |world, cx| {
+            let object = world.create(ty, planned, cx)?;
+            world.trace(ty, token, &object);
+            let gives_one =
+                |object: &Object| object.opt_str("password").is_some() || object.bool("manage_master_user_password");
+            if let Some(password) = restored.filter(|_| !gives_one(&object)) {
+                world.keep_password(object.id(), password);
+            }
+            Ok(object)
+        })
+    }
+
+    /// What a creation has made whose end its command has not seen: the creation may still be under way here.
+    async fn created(&self, ty: &str, token: &str, planned: &Json) -> Answer {
+        while held(&self.creating).contains(token) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let found = resource(ty, planned).and_then(|planned| held(&self.kept).world.created(ty, token, planned));
+        match found.and_then(|found| found.as_ref().map(encode).transpose()) {
+            Ok(found) => Answer::Objects(found.into_iter().map(Ok).collect()),
+            Err(failure) => Answer::Failed { object: None, failure: failure.into() },
+        }
+    }
+
+    async fn ready(&self, ty: &str, object: &Json, seconds: u64) -> Result<(), Failure> {
+        self.reconcile().await;
+        self.wait(ty, &resource(ty, object)?, Duration::from_secs(seconds)).await
     }
 
     fn update(
@@ -150,6 +187,18 @@ impl Shared {
         }
     }
 
+    fn open(&self, (ty, region): (&str, &str), config: &Json) -> Answer {
+        let Some(block) = catalog().ephemerals.get(ty).map(|t| t.block().clone()) else {
+            return failed(HalfDone { object: None, failure: unsupported(ty) });
+        };
+        let opened = decode(&block, config);
+        let opened = opened.and_then(|config| held(&self.kept).look(region, |world, _| world.open(ty, config)));
+        match opened.and_then(|object| encode(&object)) {
+            Ok(json) => Answer::Object(json),
+            Err(failure) => failed(HalfDone { object: None, failure }),
+        }
+    }
+
     async fn logs(&self, service: Option<String>, follow: bool, teller: &mut Teller) -> std::io::Result<()> {
         let lines = self.runtime.logs(service.as_deref(), follow).await;
         let mut lines = std::pin::pin!(lines);
@@ -182,6 +231,22 @@ impl Shared {
     /// For how long it runs.
     pub(super) fn up(&self) -> Duration {
         Instant::now().duration_since(self.started)
+    }
+}
+
+/// A creation that is under way, by its token.
+struct Creating<'s>(&'s Shared, String);
+
+impl<'s> Creating<'s> {
+    fn of(shared: &'s Shared, token: &str) -> Creating<'s> {
+        held(&shared.creating).insert(token.to_string());
+        Creating(shared, token.to_string())
+    }
+}
+
+impl Drop for Creating<'_> {
+    fn drop(&mut self) {
+        held(&self.0.creating).remove(&self.1);
     }
 }
 

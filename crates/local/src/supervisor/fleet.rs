@@ -18,13 +18,17 @@ impl Shared {
                 weights.map(FleetAnswer::Weights).ok_or_else(|| lost(&place))
             }
             FleetRequest::SetWeights { place, weights, unstick } => {
-                self.changed("moving the traffic", |world| world.set_weights(&place.ty, &place.arn, &weights, unstick))?;
+                self.changed("moving the traffic", |world| {
+                    world.set_weights(&place.ty, &place.arn, &weights, unstick)
+                })?;
                 self.reconcile().await;
                 Ok(FleetAnswer::Done)
             }
             FleetRequest::Standing { service, group } => Ok(self.standing(&service, group.as_deref())),
             FleetRequest::SetService { service, definition, count } => {
-                self.changed("changing the service", |world| world.set_service(&service, definition.as_deref(), count))?;
+                self.changed("changing the service", |world| {
+                    world.set_service(&service, definition.as_deref(), count)
+                })?;
                 self.reconcile().await;
                 self.wake.notify_one();
                 Ok(FleetAnswer::Done)
@@ -106,7 +110,8 @@ impl Shared {
         let desired = kept.world.desired();
         drop(kept);
         let listener = desired.balancers.balancers.values().find_map(|b| b.listeners.get(&arn))?;
-        let port = held(&self.listening).get(&arn).and_then(|at| at.as_ref().ok()).map_or(listener.bind.port(), |a| a.port());
+        let port =
+            held(&self.listening).get(&arn).and_then(|at| at.as_ref().ok()).map_or(listener.bind.port(), |a| a.port());
         let scheme = if listener.tls_names.is_some() { "https" } else { "http" };
         Some(format!("{scheme}://127.0.0.1:{port}"))
     }

@@ -8,7 +8,7 @@ mod reconcile;
 mod serve;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,7 @@ enum Ending {
 
 /// What the parts of a supervisor share.
 struct Shared {
+    folder: Folder,
     kept: Mutex<Kept>,
     runtime: Runtime,
     balancers: Balancers,
@@ -53,6 +54,8 @@ struct Shared {
     started: Instant,
     /// When the last conversation ended, and how many there are.
     conversations: Mutex<(usize, Instant)>,
+    /// Tokens of creations whose record is not written yet.
+    creating: Mutex<BTreeSet<String>>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,6 +81,7 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
     let runtime = Runtime::start(Settings { data_dir: folder.path().to_path_buf(), program, project }).await?;
     let (ending, mut end) = watch::channel(Ending::No);
     let shared = Arc::new(Shared {
+        folder: folder.clone(),
         kept: Mutex::new(kept),
         runtime,
         balancers: Balancers::new(),
@@ -87,6 +91,7 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
         ending,
         started: Instant::now(),
         conversations: Mutex::new((0, Instant::now())),
+        creating: Mutex::default(),
     });
     shared.reconcile().await;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| format!("listening on loopback: {e}"))?;
@@ -103,7 +108,8 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
     reconciling.abort();
     watching.abort();
     abandoned.abort();
-    let forget = *shared.ending.borrow() == Ending::Destroy || held(&shared.kept).world.is_empty();
+    let destroy = *shared.ending.borrow() == Ending::Destroy;
+    let forget = destroy || held(&shared.kept).world.is_empty();
     shared.balancers.shutdown().await;
     shared.runtime.shutdown(!forget).await;
     // Whoever asked for the end is answered before the contact goes.
@@ -113,6 +119,10 @@ pub async fn supervise(local: &Path, program: PathBuf) -> Result<(), String> {
         for file in [folder.world(), folder.log()] {
             let _ = std::fs::remove_file(file);
         }
+    }
+    if destroy {
+        // Otherwise final snapshots outlive the last object, as they do in an account.
+        let _ = std::fs::remove_dir_all(folder.snapshots());
     }
     let _ = std::fs::remove_file(folder.contact());
     if forget {

@@ -61,11 +61,12 @@ fn target_health(
     tasks: &[TaskStatus],
     health: &BTreeMap<String, BTreeMap<String, TargetHealth>>,
 ) -> BTreeMap<String, bool> {
-    let verdict = |task: &TaskStatus, group: &str| match health.get(group).and_then(|g| g.get(&task.id)).map(|h| &h.status) {
-        Some(HealthStatus::Healthy | HealthStatus::Draining | HealthStatus::Unused) => Some(true),
-        Some(HealthStatus::Unhealthy { .. }) => Some(false),
-        Some(HealthStatus::Initial) | None => None,
-    };
+    let verdict =
+        |task: &TaskStatus, group: &str| match health.get(group).and_then(|g| g.get(&task.id)).map(|h| &h.status) {
+            Some(HealthStatus::Healthy | HealthStatus::Draining | HealthStatus::Unused) => Some(true),
+            Some(HealthStatus::Unhealthy { .. }) => Some(false),
+            Some(HealthStatus::Initial) | None => None,
+        };
     let mut answer = BTreeMap::new();
     for task in tasks {
         let groups = registrations.iter().filter(|r| r.service == task.service);

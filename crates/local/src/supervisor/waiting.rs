@@ -1,16 +1,22 @@
 //! What a create, an update and a delete wait for, and the status of everything.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use infra_balancer::HealthStatus;
 use infra_provider::{Failure, Object};
 use infra_runtime::{DatabaseState, Rollout, TaskState};
 
 use super::{Shared, held};
+use crate::folder::write_private;
 use crate::status::{Database, Listener, Service, Status, Supervisor, TargetGroup, Task};
 
 /// How long a command waits for a service that it need not wait for: most are up by then, and what is printed as an
 /// output answers.
 const COURTESY: Duration = Duration::from_secs(20);
+
+/// What a snapshot of a database tells of it, beside its password.
+const SNAPSHOT: [&str; 4] = ["db_name", "engine", "engine_version", "username"];
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(50);
@@ -62,7 +68,63 @@ impl Shared {
             }
             tokio::time::sleep(LOOK).await;
         }
-        if asked { Err(Failure::new(doing, format!("it was not after {} s", limit.as_secs()))) } else { Ok(()) }
+        if !asked {
+            return Ok(());
+        }
+        let mut message = format!("it was not after {} s", limit.as_secs());
+        for told in self.targets_of(object.id()) {
+            message += &format!("; {told}");
+        }
+        Err(Failure::new(doing, message))
+    }
+
+    /// How many of a service's targets are healthy in each of its groups, and what is wrong with the others.
+    fn targets_of(&self, service: &str) -> BTreeSet<String> {
+        let desired = held(&self.kept).world.desired();
+        let health = self.balancers.health();
+        let mut told = BTreeSet::new();
+        for registration in desired.registrations.iter().filter(|r| r.service == service) {
+            let name = desired.balancers.target_groups.get(&registration.group).map_or("", |group| &group.name);
+            let targets: Vec<_> = health.get(&registration.group).into_iter().flat_map(|t| t.values()).collect();
+            let healthy = targets.iter().filter(|target| target.status == HealthStatus::Healthy).count();
+            told.insert(format!("{healthy} of {} targets in the target group {name} are healthy", targets.len()));
+            for target in targets {
+                if let HealthStatus::Unhealthy { reason } = &target.status {
+                    told.insert(format!("its health check: {reason}"));
+                }
+            }
+        }
+        told
+    }
+
+    /// A database that is to be restored gets what its configuration leaves out from the snapshot: the password is
+    /// returned. One that nobody has taken here is refused.
+    pub(super) fn before_create(&self, ty: &str, object: &mut Object) -> Result<Option<String>, Failure> {
+        let snapshot = object.str("snapshot_identifier").to_string();
+        if ty != "aws_db_instance" || snapshot.is_empty() {
+            return Ok(None);
+        }
+        let Some(_) = self.folder.snapshot(&snapshot).filter(|file| file.exists()) else {
+            let message = format!(
+                "DBSnapshot not found: {snapshot}. Databases on this machine are restored from final snapshots that were \
+                 taken here, which are kept in {}.",
+                self.folder.snapshots().display()
+            );
+            return Err(Failure {
+                code: Some("DBSnapshotNotFound".into()),
+                ..Failure::new(format!("creating {ty}"), message)
+            });
+        };
+        let source = self.folder.snapshot(&format!("{snapshot}.json"));
+        let text = source.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+        let Ok(mut of) = serde_json::from_slice::<BTreeMap<String, String>>(&text) else { return Ok(None) };
+        let password = of.remove("password");
+        for (name, value) in of.iter().filter(|(name, _)| SNAPSHOT.contains(&name.as_str())) {
+            if object.str(name).is_empty() {
+                object.set(name, value);
+            }
+        }
+        Ok(password)
     }
 
     /// What has to happen while the object is still there: the final snapshot of a database.
@@ -75,8 +137,16 @@ impl Shared {
         if !runs || snapshot.is_empty() {
             return Ok(());
         }
-        let taken = self.runtime.snapshot(name, snapshot).await;
-        taken.map_err(|why| Failure::new(format!("taking the final snapshot {snapshot} of {name}"), why))
+        let failed = |why| Failure::new(format!("taking the final snapshot {snapshot} of {name}"), why);
+        self.runtime.snapshot(name, snapshot).await.map_err(failed)?;
+        let mut of: BTreeMap<&str, String> =
+            SNAPSHOT.iter().map(|name| (*name, object.str(name).to_string())).collect();
+        if let Some(password) = held(&self.kept).world.password(object.id()) {
+            of.insert("password", password.to_string());
+        }
+        let Some(file) = self.folder.snapshot(&format!("{snapshot}.json")) else { return Ok(()) };
+        let text = serde_json::to_vec(&of).map_err(|error| failed(error.to_string()))?;
+        write_private(&file, &text).map_err(|error| failed(error.to_string()))
     }
 
     /// Waits until nothing of what was deleted runs any more.
@@ -84,7 +154,8 @@ impl Shared {
         match ty {
             "aws_db_instance" => self.runtime.remove_database(object.str("identifier")).await,
             "aws_ecs_service" => {
-                let left = || self.runtime.tasks().iter().any(|t| t.service == object.id() && t.state != TaskState::Stopped);
+                let left =
+                    || self.runtime.tasks().iter().any(|t| t.service == object.id() && t.state != TaskState::Stopped);
                 let begun = Instant::now();
                 while left() && begun.elapsed() < Duration::from_secs(20 * 60) {
                     tokio::time::sleep(LOOK).await;
@@ -114,7 +185,11 @@ impl Shared {
                 let at = listening.get(arn);
                 let port = at.and_then(|at| at.as_ref().ok()).map_or(listener.bind.port(), std::net::SocketAddr::port);
                 let (scheme, usual) = if listener.tls_names.is_some() { ("https", 443) } else { ("http", 80) };
-                let url = if port == usual { format!("{scheme}://localhost") } else { format!("{scheme}://localhost:{port}") };
+                let url = if port == usual {
+                    format!("{scheme}://localhost")
+                } else {
+                    format!("{scheme}://localhost:{port}")
+                };
                 status.listeners.push(Listener {
                     balancer: balancer.name.clone(),
                     port: listener.port,
@@ -126,7 +201,7 @@ impl Shared {
         let (health, counts) = (self.balancers.health(), self.balancers.counts());
         for (arn, group) in &desired.balancers.target_groups {
             let targets = health.get(arn);
-            let is_healthy = |h: &&infra_balancer::TargetHealth| h.status == infra_balancer::HealthStatus::Healthy;
+            let is_healthy = |h: &&infra_balancer::TargetHealth| h.status == HealthStatus::Healthy;
             let count = counts.get(arn);
             status.target_groups.push(TargetGroup {
                 name: group.name.clone(),

@@ -1,14 +1,14 @@
 //! Data sources, from what is recorded.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
 
 use infra_catalog::{partition, policy};
 use infra_provider::{Failure, Object};
 use infra_value::Value;
 
+use super::facts::SecretVersion;
 use super::types::CURRENT;
-use super::{Cx, World, ids, types};
+use super::{Cx, World, types};
 
 type Read = fn(&World, &mut Object, &Cx<'_>) -> Result<(), Failure>;
 
@@ -85,15 +85,8 @@ fn secret_version(world: &World, object: &mut Object, _: &Cx<'_>) -> Result<(), 
     let stage = object.opt_str("version_stage").unwrap_or_else(|| CURRENT.to_string());
     let wanted = object.opt_str("version_id");
     let id = format!("{secret}|{}", wanted.as_ref().unwrap_or(&stage));
-    let none = || Failure::new(format!("reading Secrets Manager Secret Version ({id})"), "couldn't find resource");
-    let arn = world.secret_arn(&secret).map_err(|_| none())?;
-    let versions = world.facts.secrets.get(&arn).ok_or_else(none)?;
-    let found = match &wanted {
-        Some(wanted) => versions.get_key_value(wanted),
-        None => versions.iter().find(|(_, version)| version.stages.contains(&stage)),
-    };
-    let (version_id, version) = found.ok_or_else(none)?;
-    object.set("created_date", ids::rfc3339(UNIX_EPOCH + Duration::from_secs(version.created)));
+    let (arn, version_id, version) = version_of(world, &secret, wanted, &stage)?;
+    object.set("created_date", version.created_date());
     object.set("secret_string", version.string.clone());
     object.set("secret_binary", version.binary.clone());
     object.set("version_id", version_id);
@@ -102,6 +95,25 @@ fn secret_version(world: &World, object: &mut Object, _: &Cx<'_>) -> Result<(), 
     object.set("arn", arn);
     object.set("id", id);
     Ok(())
+}
+
+/// A version of a secret by its id, or else by its stage: with the secret's ARN and the version's id.
+pub(super) fn version_of<'w>(
+    world: &'w World,
+    secret: &str,
+    wanted: Option<String>,
+    stage: &str,
+) -> Result<(String, &'w String, &'w SecretVersion), Failure> {
+    let id = format!("{secret}|{}", wanted.as_deref().unwrap_or(stage));
+    let none = || Failure::new(format!("reading Secrets Manager Secret Version ({id})"), "couldn't find resource");
+    let arn = world.secret_arn(secret).map_err(|_| none())?;
+    let versions = world.facts.secrets.get(&arn).ok_or_else(none)?;
+    let found = match &wanted {
+        Some(wanted) => versions.get_key_value(wanted),
+        None => versions.iter().find(|(_, version)| version.stages.contains(stage)),
+    };
+    let (version_id, version) = found.ok_or_else(none)?;
+    Ok((arn, version_id, version))
 }
 
 fn parameter(world: &World, object: &mut Object, _: &Cx<'_>) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub(super) struct Facts {
     pub passwords: BTreeMap<String, String>,
     /// Addresses on this machine, by ARN of the balancer or listener, or by the database's resource id.
     pub addresses: BTreeMap<String, SocketAddr>,
+    /// By type and key, the token of the creation that made the record.
+    pub tokens: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A route of a route table.
@@ -76,4 +79,11 @@ pub(super) struct SecretVersion {
     pub binary: Option<String>,
     /// In seconds since 1970.
     pub created: u64,
+}
+
+impl SecretVersion {
+    /// When it was made, as RFC 3339.
+    pub fn created_date(&self) -> String {
+        super::ids::rfc3339(UNIX_EPOCH + Duration::from_secs(self.created))
+    }
 }

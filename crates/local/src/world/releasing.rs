@@ -28,7 +28,13 @@ impl World {
     ///
     /// # Errors
     /// There is no such listener, or it does not forward to these groups.
-    pub fn set_weights(&mut self, ty: &str, arn: &str, weights: &BTreeMap<String, u32>, unstick: bool) -> Result<(), String> {
+    pub fn set_weights(
+        &mut self,
+        ty: &str,
+        arn: &str,
+        weights: &BTreeMap<String, u32>,
+        unstick: bool,
+    ) -> Result<(), String> {
         let object = self.by_id(ty, arn).ok_or_else(|| format!("there is no {ty} {arn}"))?.clone();
         let name = action_of(ty);
         let whole = object.block().ty();

@@ -91,7 +91,10 @@ impl Fleet for SimFleet {
             let mut state = world.state();
             let now = state.now;
             for (colour, weight) in weights {
-                if *weight > state.weights[colour] && state.sides[colour].well_at + LOOKED < now && state.meddled_at + 60_000 < now {
+                if *weight > state.weights[colour]
+                    && state.sides[colour].well_at + LOOKED < now
+                    && state.meddled_at + 60_000 < now
+                {
                     world.broken(&mut state, format!("traffic goes to {colour}, where nothing is healthy"));
                 }
             }

@@ -27,8 +27,7 @@ impl Schedule {
         wanted = if self.task { with_task(wanted) } else { wanted };
         wanted = if self.probe { with_probe(wanted) } else { wanted };
         let rolling = self.strategy == Way::Rolling;
-        let versions =
-            BTreeMap::from([("v1".into(), good()), ("v2".into(), self.new.clone()), ("v3".into(), good())]);
+        let versions = BTreeMap::from([("v1".into(), good()), ("v2".into(), self.new.clone()), ("v3".into(), good())]);
         let weather = Weather { rolling, versions, ..self.weather.clone() };
         let mut operator = Operator::new(World::new(weather, self.count), wanted);
         let last = operator.work(&self.kills);
@@ -83,7 +82,12 @@ impl Schedule {
             return Some(format!("a version that is well was taken back: {:?}", last.reverted));
         }
         let moved = state.calls.iter().any(|call| call.starts_with("shift"));
-        if self.kills.is_empty() && last.reached.is_none() && last.phase == Phase::Reverted && moved && self.weather.errors == 0 {
+        if self.kills.is_empty()
+            && last.reached.is_none()
+            && last.phase == Phase::Reverted
+            && moved
+            && self.weather.errors == 0
+        {
             return Some("nobody had reached the new version, and weights were moved".into());
         }
         None
@@ -190,12 +194,21 @@ fn weathers() -> impl Strategy<Value = Weather> {
 fn schedules(strategies: Vec<Way>) -> impl Strategy<Value = Schedule> {
     let then = prop_oneof![4 => Just(Then::Apply), 2 => Just(Then::Revert), 1 => Just(Then::Newer)];
     let after = prop_oneof![0_u32..40, 0_u32..1000];
-    let kill = (after, prop_oneof![0_u64..5, 0_u64..200], then).prop_map(|(after, away, then)| Kill { after, away, then });
+    let kill =
+        (after, prop_oneof![0_u64..5, 0_u64..200], then).prop_map(|(after, away, then)| Kill { after, away, then });
     let kills = prop_oneof![1 => Just(Vec::new()), 2 => proptest::collection::vec(kill, 0..4)];
     let calm = weathers().prop_map(|weather| Weather { errors: 0, happenings: Vec::new(), ..weather });
     let weather = prop_oneof![1 => calm, 2 => weathers()];
     (prop::sample::select(strategies), 1_u32..4, any::<bool>(), any::<bool>(), versions(), weather, kills).prop_map(
-        |(strategy, count, task, probe, new, weather, kills)| Schedule { strategy, count, task, probe, new, weather, kills },
+        |(strategy, count, task, probe, new, weather, kills)| Schedule {
+            strategy,
+            count,
+            task,
+            probe,
+            new,
+            weather,
+            kills,
+        },
     )
 }
 

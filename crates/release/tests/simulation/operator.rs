@@ -173,7 +173,8 @@ impl Operator {
             let before = self.world.state().calls.len();
             self.world.tell("infra revert".into());
             let now = self.now();
-            let done = run(&self.world, revert(&mut record, "somebody", &fleet, now), |_| false).expect("it is not killed");
+            let done =
+                run(&self.world, revert(&mut record, "somebody", &fleet, now), |_| false).expect("it is not killed");
             let calls = self.world.state().calls[before..].to_vec();
             self.reverts.push(calls);
             if done.is_ok() {

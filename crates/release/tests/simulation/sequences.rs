@@ -55,7 +55,10 @@ fn linear_moves_by_equal_steps() {
 #[test]
 fn rolling_replaces_in_place_and_goes_back_by_replacing_again() {
     let (end, _, calls) = made(release(Strategy::Rolling), Weather::fine());
-    assert_eq!((end, calls), (Outcome::Finished, vec!["hold scaling".into(), "start blue: 2 of v2".into(), "let scale".into()]));
+    assert_eq!(
+        (end, calls),
+        (Outcome::Finished, vec!["hold scaling".into(), "start blue: 2 of v2".into(), "let scale".into()])
+    );
     let (end, reason, calls) = made(release(Strategy::Rolling), weather(Version { fails: 500, ..good() }));
     assert_eq!(end, Outcome::Reverted);
     assert!(reason.contains("requests failed"), "{reason}");
@@ -75,7 +78,10 @@ fn a_check_is_tried_as_often_as_it_says() {
     let twice = made(release(Strategy::BlueGreen), weather(Version { checks_fail: 2, ..good() }));
     assert_eq!(twice.0, Outcome::Finished);
     let (end, _, calls) = made(release(Strategy::BlueGreen), weather(Version { checks_fail: 3, ..good() }));
-    assert_eq!((end, calls), (Outcome::Reverted, after_beginning(&["stop green", "let scale"]).into_iter().map(String::from).collect()));
+    assert_eq!(
+        (end, calls),
+        (Outcome::Reverted, after_beginning(&["stop green", "let scale"]).into_iter().map(String::from).collect())
+    );
 }
 
 #[test]
@@ -87,7 +93,8 @@ fn the_one_off_task_runs_before_anything_else_and_its_failure_ends_the_release()
         (Some(3), "the task before the shift ended with exit code 3: it exited"),
         (None, "the task before the shift did not end within 30 s"),
     ] {
-        let (end, reason, calls) = made(with_task(release(Strategy::BlueGreen)), weather(Version { task_exit: exit, ..good() }));
+        let (end, reason, calls) =
+            made(with_task(release(Strategy::BlueGreen)), weather(Version { task_exit: exit, ..good() }));
         assert_eq!((end, reason.as_str()), (Outcome::Reverted, why));
         assert_eq!(calls, ["run a task of v2", "stop the task", "stop green", "let scale"]);
     }
@@ -105,14 +112,27 @@ fn targets_that_never_get_healthy_end_the_release_before_any_user() {
 
 #[test]
 fn errors_unhealthy_targets_alarms_and_probes_send_the_traffic_back_first() {
-    let back = after_beginning(&["shift to blue 0, green 100", "shift back to blue 100, green 0", "stop green", "let scale"]);
+    let back =
+        after_beginning(&["shift to blue 0, green 100", "shift back to blue 100, green 0", "stop green", "let scale"]);
     let alarm = Weather { happenings: vec![(30, Happening::Alarm)], ..Weather::fine() };
     // So few users that only probes can tell.
     let quiet = Weather { requests_per_second: 0, ..weather(Version { fails: 900, ..good() }) };
     for (release, weather, why) in [
-        (release(Strategy::BlueGreen), weather(Version { fails: 20, ..good() }), "requests failed in the last 20 s (limit 1 %)"),
-        (release(Strategy::BlueGreen), weather(Version { fails: 20, times_out: true, ..good() }), "the balancer itself answered"),
-        (release(Strategy::BlueGreen), weather(Version { sickens: Some(20), ..good() }), "2 of 2 targets of green unhealthy"),
+        (
+            release(Strategy::BlueGreen),
+            weather(Version { fails: 20, ..good() }),
+            "requests failed in the last 20 s (limit 1 %)",
+        ),
+        (
+            release(Strategy::BlueGreen),
+            weather(Version { fails: 20, times_out: true, ..good() }),
+            "the balancer itself answered",
+        ),
+        (
+            release(Strategy::BlueGreen),
+            weather(Version { sickens: Some(20), ..good() }),
+            "2 of 2 targets of green unhealthy",
+        ),
         (release(Strategy::BlueGreen), alarm, "an alarm fires: api-5xx"),
         (with_probe(release(Strategy::BlueGreen)), quiet, "probes failed: GET /health answered 500"),
     ] {
@@ -172,12 +192,22 @@ fn a_wish_to_go_back_is_one_call_while_users_are_there_and_none_before() {
         (
             20,
             Weather::fine(),
-            after_beginning(&["shift to blue 90, green 10", "shift back to blue 100, green 0", "stop green", "let scale"]),
+            after_beginning(&[
+                "shift to blue 90, green 10",
+                "shift back to blue 100, green 0",
+                "stop green",
+                "let scale",
+            ]),
         ),
-        (2, weather(Version { task_exit: None, ..good() }), vec!["run a task of v2", "stop the task", "stop green", "let scale"]),
+        (
+            2,
+            weather(Version { task_exit: None, ..good() }),
+            vec!["run a task of v2", "stop the task", "stop green", "let scale"],
+        ),
     ] {
         let happenings = vec![(at, Happening::Wish(Stop::Revert("somebody".into())))];
-        let asked = if weather.versions["v2"].task_exit.is_none() { with_task(release(canary())) } else { release(canary()) };
+        let asked =
+            if weather.versions["v2"].task_exit.is_none() { with_task(release(canary())) } else { release(canary()) };
         let (end, reason, calls) = made(asked, Weather { happenings, ..weather });
         assert_eq!((end, reason.as_str()), (Outcome::Reverted, "asked for by hand"));
         assert_eq!(calls, wanted);
@@ -279,6 +309,33 @@ fn traffic_that_somebody_else_has_taken_back_stays_where_it_is() {
         assert!(!calls.iter().any(|call| call.starts_with("shift back")), "{at}: {calls:#?}");
         assert_eq!(calls[calls.len() - 2..], ["stop green", "let scale"]);
     }
+}
+
+#[test]
+fn that_somebody_else_has_taken_the_traffic_back_is_seen_at_once() {
+    let weather = Weather { happenings: vec![(40, Happening::RevertElsewhere)], ..Weather::fine() };
+    let operator = Operator::new(World::new(weather, 2), release(Strategy::BlueGreen));
+    let mut record = operator.begin();
+    let began = operator.now();
+    assert_eq!(operator.drive(&mut record, None, None), Some(Outcome::Reverted));
+    assert!(operator.now() < began + seconds(50), "{:#?}", record.log);
+}
+
+#[test]
+fn a_colour_that_dies_before_its_first_user_gets_none_and_no_weight_is_touched() {
+    // Somewhere between the last check and the shift.
+    for (seed, sickens) in (1..40).flat_map(|seed| [6, 8, 10, 12].map(|sickens| (seed, sickens))) {
+        let dying = Version { sickens: Some(sickens), ..good() };
+        let (_, reason, calls) = made(release(Strategy::BlueGreen), Weather { seed, latency: 1500, ..weather(dying) });
+        let moved = |call: &str| calls.iter().any(|c| c.starts_with(call));
+        assert_eq!(moved("shift back"), moved("shift to"), "{reason}: {calls:#?}");
+    }
+    // While nobody was there, between a run that was killed and the next.
+    let operator = killed_at(&Phase::Shift(0), &release(Strategy::BlueGreen));
+    operator.world.state().sides.get_mut("green").expect("green").definition = "v0".into();
+    let mut record = operator.saved().expect("it was written");
+    assert_eq!(operator.drive(&mut record, None, None), Some(Outcome::Reverted));
+    assert_eq!(operator.world.state().calls, after_beginning(&["stop green", "let scale"]));
 }
 
 #[test]

@@ -328,7 +328,11 @@ impl World {
             self.broken(state, format!("users were sent to {colour}, which was stopped"));
         }
         let Some(first) = able.first() else {
-            if side.desired > 0 && !meddled && now > state.excused_until && !self.version(&side.definition).sickens.is_some() {
+            if side.desired > 0
+                && !meddled
+                && now > state.excused_until
+                && self.version(&side.definition).sickens.is_none()
+            {
                 self.broken(state, format!("users were sent to {colour}, where nothing is healthy"));
             }
             balancer.1 += requests;
@@ -400,7 +404,8 @@ impl World {
                     }
                 }
                 Happening::ScaleOut if !state.held => {
-                    let live = state.weights.iter().max_by_key(|(_, w)| **w).map(|(c, _)| c.clone()).unwrap_or_default();
+                    let live =
+                        state.weights.iter().max_by_key(|(_, w)| **w).map(|(c, _)| c.clone()).unwrap_or_default();
                     state.sides.get_mut(&live).expect("it is there").desired += 1;
                 }
                 Happening::ScaleOut => {}

@@ -151,7 +151,7 @@ impl Databases {
         self.cx.delete(name).await;
     }
 
-    /// Stops all databases.
+    /// Stops all databases. Backups stay, with their data or without.
     pub(crate) async fn shutdown(&self, keep_data: bool) {
         let keepers = std::mem::take(&mut *self.keepers());
         let names: Vec<String> = keepers.keys().cloned().collect();
@@ -160,7 +160,6 @@ impl Databases {
         if !keep_data {
             futures::future::join_all(names.iter().map(|name| self.cx.delete(name))).await;
             Home::remove(&self.cx.data_dir);
-            let _ = std::fs::remove_dir_all(self.cx.data_dir.join("backups"));
         }
     }
 

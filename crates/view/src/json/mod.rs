@@ -9,7 +9,7 @@ mod value;
 
 pub use configuration::configuration_json;
 pub use events::{diagnostic_json, validate_json};
-pub use plan::plan_json;
+pub use plan::{plan_json, told_json};
 pub use state::state_json;
 pub use value::{known_json, sensitive_json, unknown_json};
 

@@ -27,38 +27,65 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
         top.insert("variables".into(), Json::Object(variables));
     }
     top.insert("planned_values".into(), planned_values(plan, registry));
-    let listed = |changes: &[ResourceChange]| Json::Array(changes.iter().map(change_json).collect());
-    if !plan.drift.is_empty() {
-        top.insert("resource_drift".into(), listed(&plan.drift));
-    }
-    if !plan.changes.is_empty() {
-        top.insert("resource_changes".into(), listed(&plan.changes));
-    }
-    if !plan.outputs.is_empty() {
-        let outputs: Map<String, Json> = plan.outputs.iter().map(|(n, o)| (n.to_string(), output_json(o))).collect();
-        top.insert("output_changes".into(), Json::Object(outputs));
-    }
+    changes(plan, |_| true, &mut top);
     if let Some(prior) = inside_plan(&plan.prior_state, registry) {
         top.insert("prior_state".into(), prior);
     }
     if let Some(configuration) = configuration {
         top.insert("configuration".into(), configuration);
     }
-    if !plan.relevant_attributes.is_empty() {
-        let relevant = |(resource, path): &(String, infra_value::Path)| json!({"resource": resource, "attribute": path_json(path)});
-        top.insert("relevant_attributes".into(), plan.relevant_attributes.iter().map(relevant).collect());
-    }
+    relevant_attributes(plan, &mut top);
     if let Some(checks) = checks_json(&plan.checks) {
         top.insert("checks".into(), checks);
     }
-    if !plan.releases.is_empty() {
-        top.insert("infra".into(), json!({"releases": super::releases::releases_json(&plan.releases)}));
-    }
+    releases(plan, &mut top);
     top.insert("timestamp".into(), json!(plan.timestamp));
     top.insert("applyable".into(), json!(plan.applyable));
     top.insert("complete".into(), json!(plan.complete));
     top.insert("errored".into(), json!(plan.errored));
     Json::Object(top)
+}
+
+/// As much of [`plan_json`] as the text of a plan tells of. In a plan of many objects that stay as they are, the rest is
+/// nearly all of it.
+pub fn told_json(plan: &Plan) -> Json {
+    let is_told = |change: &ResourceChange| {
+        change.action != Action::NoOp || change.previous_address.is_some() || change.importing.is_some()
+    };
+    let mut top = Map::new();
+    changes(plan, is_told, &mut top);
+    relevant_attributes(plan, &mut top);
+    releases(plan, &mut top);
+    top.insert("errored".into(), json!(plan.errored));
+    Json::Object(top)
+}
+
+/// What changes: objects, those that `listed` picks, and outputs.
+fn changes(plan: &Plan, listed: impl Fn(&ResourceChange) -> bool, top: &mut Map<String, Json>) {
+    if !plan.drift.is_empty() {
+        top.insert("resource_drift".into(), plan.drift.iter().map(change_json).collect());
+    }
+    if !plan.changes.is_empty() {
+        let changes = plan.changes.iter().filter(|change| listed(change));
+        top.insert("resource_changes".into(), changes.map(change_json).collect());
+    }
+    if !plan.outputs.is_empty() {
+        let outputs: Map<String, Json> = plan.outputs.iter().map(|(n, o)| (n.to_string(), output_json(o))).collect();
+        top.insert("output_changes".into(), Json::Object(outputs));
+    }
+}
+
+fn relevant_attributes(plan: &Plan, top: &mut Map<String, Json>) {
+    if !plan.relevant_attributes.is_empty() {
+        let relevant = |(resource, path): &(String, infra_value::Path)| json!({"resource": resource, "attribute": path_json(path)});
+        top.insert("relevant_attributes".into(), plan.relevant_attributes.iter().map(relevant).collect());
+    }
+}
+
+fn releases(plan: &Plan, top: &mut Map<String, Json>) {
+    if !plan.releases.is_empty() {
+        top.insert("infra".into(), json!({"releases": super::releases::releases_json(&plan.releases)}));
+    }
 }
 
 fn change_json(change: &ResourceChange) -> Json {

@@ -24,6 +24,8 @@ fn release_json(change: &ReleaseChange) -> Json {
         "new": version_json(&change.new),
         "count": change.count,
         "phase": change.record.as_ref().filter(|r| !r.phase.is_over()).map(|r| &r.phase),
+        "standby_seconds_left":
+            change.record.as_ref().and_then(|r| r.standby_left(SystemTime::now())).map(|left| left.as_secs()),
         "steps": change.steps.iter().map(step_json).collect::<Vec<_>>(),
         "seconds_until_shifted": until_shifted(&change.steps).as_secs(),
         "standby_seconds": change.release.standby.as_secs(),

@@ -61,10 +61,13 @@ pub fn plan_text<'s>(plan: &Json, schemas: SchemaOf<'_, 's>, options: &TextOptio
         out += &format!("\n{} {}{releasing}.\n", pen.paint(Ink::Bold, "Plan:"), counts(&changes));
     } else {
         out += &releases;
+        if !releasing.is_empty() {
+            out += &format!("\n{} {}{releasing}.\n", pen.paint(Ink::Bold, "Plan:"), counts(&changes));
+        }
     }
     if !outputs.is_empty() {
         out += &format!("\nChanges to Outputs:\n{outputs}");
-        if changes.iter().all(|(entry, _)| entry.action == Action::NoOp) {
+        if releasing.is_empty() && changes.iter().all(|(entry, _)| entry.action == Action::NoOp) {
             let only_outputs = "You can apply this plan to save these new output values to the Terraform state, without \
                                 changing any real infrastructure.";
             out += &format!("\n{}\n", wrap(only_outputs, options.width()));

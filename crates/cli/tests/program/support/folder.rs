@@ -94,7 +94,8 @@ impl Folder {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("infra starts")
     }
 
-    fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+    /// The command that runs infra, to be started in another way.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_infra"));
         command
             .args(arguments)

@@ -163,9 +163,8 @@ fn serve(inner: &Inner, stream: TcpStream) -> std::io::Result<()> {
     match fault {
         Some(Fault::Swallow) => return wait_for_the_end(client),
         Some(Fault::Busy) => {
-            return client.write_all(
-                b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            );
+            return client
+                .write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
         _ => {}
     }

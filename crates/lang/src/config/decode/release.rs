@@ -36,10 +36,8 @@ const HTTP: Spec = Spec {
     attributes: &[("path", true), ("status", false), ("timeout", false), ("attempts", false), ("pause", false)],
     blocks: &[],
 };
-const COMMAND: Spec = Spec {
-    attributes: &[("command", true), ("timeout", false), ("attempts", false), ("pause", false)],
-    blocks: &[],
-};
+const COMMAND: Spec =
+    Spec { attributes: &[("command", true), ("timeout", false), ("attempts", false), ("pause", false)], blocks: &[] };
 const BEFORE_SHIFT: Spec = Spec { attributes: &[("command", false), ("timeout", false)], blocks: &[] };
 const REVERT_WHEN: Spec = Spec {
     attributes: &[

@@ -7,7 +7,7 @@ use infra_diag::{Diagnostic, Diagnostics};
 
 use self::bodies::body_expressions;
 use self::references::{Checker, Surroundings};
-use super::{Config, Connection, Module, ModuleCall, Provisioner, Resource};
+use super::{Config, Connection, Module, ModuleCall, Provisioner, ReleaseBlock, ReleaseStrategy, Resource};
 use crate::eval::{Subject, references as references_in};
 use crate::syntax::suggest::did_you_mean;
 use crate::syntax::{Expr, ExprKind};
@@ -67,11 +67,34 @@ fn check_module(module: &Module, checker: &mut Checker<'_>) {
         let within = Surroundings { check: Some(&check.name), ..plain };
         check.asserts.iter().for_each(|rule| checker.rule(rule, within));
     }
+    for release in module.releases.values() {
+        check_release(release, checker);
+    }
     for import in &module.imports {
         let each = Surroundings { each: import.for_each.is_some(), ..plain };
         checker.expr(&import.id, each);
         instance_keys(&import.to, &mut |key| checker.expr(key, each));
         import.for_each.iter().for_each(|expr| checker.expr(expr, plain));
+    }
+}
+
+fn check_release(release: &ReleaseBlock, checker: &mut Checker<'_>) {
+    let members = [&release.services, &release.target_groups, &release.listener, &release.test_listener];
+    for member in members.into_iter().flatten() {
+        checker.release_member(member);
+    }
+    let strategy = match &release.strategy {
+        ReleaseStrategy::Block { settings, .. } => Some(settings),
+        ReleaseStrategy::Named(attribute) => {
+            checker.expr(&attribute.expr, Surroundings::default());
+            None
+        }
+        ReleaseStrategy::Usual => None,
+    };
+    let all = [&release.settings, &release.revert_when];
+    let all = all.into_iter().chain(strategy).chain(&release.before_shift);
+    for attribute in all.chain(release.checks.iter().map(|check| &check.settings)).flat_map(|a| a.values()) {
+        checker.expr(&attribute.expr, Surroundings::default());
     }
 }
 

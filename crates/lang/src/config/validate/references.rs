@@ -5,7 +5,7 @@ use std::sync::Arc;
 use infra_address::{Resource as ResourceAddress, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 
-use crate::config::{CheckRule, Module};
+use crate::config::{CheckRule, Module, ReleaseMember};
 use crate::eval::reference::{undeclared_local, undeclared_variable};
 use crate::eval::{Reference, Subject, free_traversals};
 use crate::syntax::suggest::did_you_mean;
@@ -71,6 +71,12 @@ impl Checker<'_> {
                 return;
             }
         }
+    }
+
+    /// A resource that a release is about.
+    pub(super) fn release_member(&mut self, member: &ReleaseMember) {
+        let problem = self.resource(&member.resource, member.key.is_some(), false, Surroundings::default());
+        self.diagnostics.extend(problem.map(|problem| problem.at(member.range.clone())));
     }
 
     fn traversal(&mut self, traversal: &Traversal, surroundings: Surroundings<'_>) {
