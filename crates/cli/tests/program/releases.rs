@@ -147,7 +147,9 @@ impl Running {
 
 /// `200 v1`, `500`, or why there was no answer.
 fn answer(address: &str) -> String {
-    let host = address.replace("localhost", "127.0.0.1");
+    // Port 80 is not said where it was given.
+    let host = if address.contains(':') { address.to_string() } else { format!("{address}:80") };
+    let host = host.replace("localhost", "127.0.0.1");
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(&host)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
