@@ -1,6 +1,7 @@
 //! Unique names: a prefix, and what the token of the creation ends names with.
 
 use infra_provider::Token;
+pub(crate) use infra_provider::prefix_of;
 
 /// What names begin with that nobody gave a prefix.
 pub(crate) const DEFAULT_PREFIX: &str = "terraform-";
@@ -26,14 +27,6 @@ pub(crate) fn name_or(default: &str, name: &str, prefix: &str, token: &Token) ->
         ("", "") => made(default, token),
         ("", prefix) => made(prefix, token),
         (name, _) => name.to_string(),
-    }
-}
-
-/// The prefix that a name was made from; `""` if it does not look like one that was made.
-pub(crate) fn prefix_of(name: &str) -> &str {
-    match name.len().checked_sub(Token::SUFFIX_LENGTH).and_then(|at| name.split_at_checked(at)) {
-        Some((prefix, suffix)) if suffix.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) => prefix,
-        _ => "",
     }
 }
 

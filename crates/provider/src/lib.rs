@@ -15,4 +15,4 @@ pub use contract::{
 };
 pub use object::{IntoAttribute, Object, Part};
 pub use problem::{Failure, Problem};
-pub use token::Token;
+pub use token::{Token, date, prefix_of};

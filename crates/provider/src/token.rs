@@ -58,8 +58,17 @@ fn stamp(since: Duration) -> String {
     format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}{tenths:04}")
 }
 
-/// The Gregorian date of a day since 1970-01-01. Years are taken to begin in March, so that leap days end them.
-fn date(days: u64) -> (u64, u64, u64) {
+/// The prefix that a name was made from; `""` if it does not look like one that was made.
+pub fn prefix_of(name: &str) -> &str {
+    match name.len().checked_sub(Token::SUFFIX_LENGTH).and_then(|at| name.split_at_checked(at)) {
+        Some((prefix, suffix)) if suffix.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) => prefix,
+        _ => "",
+    }
+}
+
+/// The Gregorian year, month and day of a day since 1970-01-01. Years are taken to begin in March, so that leap days end
+/// them.
+pub fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

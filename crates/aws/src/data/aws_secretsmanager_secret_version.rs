@@ -6,8 +6,7 @@ use infra_provider::{Failure, Object};
 use crate::Aws;
 use crate::error::Doing;
 use crate::resource::DataSource;
-use crate::time::rfc3339;
-use crate::types::aws_secretsmanager_secret_version::{CURRENT, is_gone};
+use crate::types::aws_secretsmanager_secret_version::{CURRENT, fill_in, is_gone};
 
 pub(crate) struct Api;
 
@@ -29,14 +28,8 @@ impl DataSource for Api {
             answer => answer?,
         };
         object.set("id", id);
-        object.set("arn", found.arn());
-        object.set("created_date", found.created_date().map(rfc3339));
-        object.set("secret_string", found.secret_string());
-        let binary = found.secret_binary().map(|bytes| String::from_utf8_lossy(bytes.as_ref()).into_owned());
-        object.set("secret_binary", binary);
-        object.set("version_id", found.version_id());
+        fill_in(object, &found);
         object.set("version_stage", stage);
-        object.set("version_stages", found.version_stages());
         Ok(())
     }
 }

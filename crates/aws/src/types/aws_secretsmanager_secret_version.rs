@@ -15,6 +15,7 @@ use infra_provider::{Failure, Object, Part};
 use crate::error::Doing;
 use crate::resource::{ResourceType, changed};
 use crate::secret_text::without;
+use crate::time::rfc3339;
 use crate::types::aws_secretsmanager_secret::{GONE, described};
 use crate::wait::{Seen, Wait};
 use crate::{Aws, ids};
@@ -196,6 +197,17 @@ async fn holder(aws: &Aws, secret: &str, stage: &str) -> Result<Option<String>, 
     let mut versions = pages.into_iter().flat_map(|page| page.versions.unwrap_or_default());
     let found = versions.find(|version| version.version_stages().iter().any(|s| s == stage));
     Ok(found.and_then(|version| version.version_id))
+}
+
+/// What the answer tells, for the data source and the ephemeral resource alike.
+pub(crate) fn fill_in(object: &mut Object, found: &GetSecretValueOutput) {
+    object.set("arn", found.arn());
+    object.set("created_date", found.created_date().map(rfc3339));
+    object.set("secret_string", found.secret_string());
+    let binary = found.secret_binary().map(|bytes| String::from_utf8_lossy(bytes.as_ref()).into_owned());
+    object.set("secret_binary", binary);
+    object.set("version_id", found.version_id());
+    object.set("version_stages", found.version_stages());
 }
 
 fn fill(object: &mut Object, secret: &str, found: &GetSecretValueOutput) {

@@ -1,8 +1,6 @@
 //! The same configuration on this machine: tasks, balancers and releases that really run.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use crate::support::Folder;
+use crate::support::{Folder, get};
 
 /// The quickstart in a folder of its own. What runs for it is stopped at the end, however the test ends.
 struct Quickstart(Folder);
@@ -41,25 +39,6 @@ impl Drop for Quickstart {
     fn drop(&mut self) {
         let _ = self.0.infra(["local", "destroy"]);
     }
-}
-
-/// `(status, body)`; an error where there was no whole answer.
-fn get(url: &str) -> Result<(u16, String), String> {
-    let address = url.trim_start_matches("http://").trim_end_matches('/');
-    let host = if address.contains(':') { address.to_string() } else { format!("{address}:80") };
-    let host = host.replace("localhost", "127.0.0.1");
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(&host)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = ask().map_err(|error| error.to_string())?;
-    let status = answer.split_whitespace().nth(1).and_then(|s| s.parse().ok()).ok_or("no status")?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_string()).unwrap_or_default();
-    Ok((status, body))
 }
 
 fn version(url: &str) -> String {

@@ -1,8 +1,7 @@
 //! Releases as people and accidents meet them: wrong blocks, runs that are killed, ways back, strategies.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::support::{Folder, Outcome};
+use crate::support::{Folder, Outcome, get};
 
 const SERVICE: &str = include_str!("support/released.tf");
 const MEMBERS: &str = "  services      = aws_ecs_service.it
@@ -147,26 +146,12 @@ impl Running {
 
 /// `200 v1`, `500`, or why there was no answer.
 fn answer(address: &str) -> String {
-    // Port 80 is not said where it was given.
-    let host = if address.contains(':') { address.to_string() } else { format!("{address}:80") };
-    let host = host.replace("localhost", "127.0.0.1");
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(&host)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = match ask() {
-        Ok(answer) => answer,
-        Err(why) => return why.to_string(),
-    };
-    let status = answer.split_whitespace().nth(1).unwrap_or("no status");
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    match serde_json::from_str::<Json>(body) {
-        Ok(json) if status == "200" => format!("200 {}", json["version"].as_str().unwrap_or("?")),
-        _ => status.to_string(),
+    match get(address) {
+        Ok((status, body)) => match serde_json::from_str::<Json>(&body) {
+            Ok(json) if status == 200 => format!("200 {}", json["version"].as_str().unwrap_or("?")),
+            _ => status.to_string(),
+        },
+        Err(why) => why,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use infra_provider::Object;
+use infra_provider::{Object, date, prefix_of};
 
 use super::Cx;
 
@@ -11,9 +11,6 @@ const CAPITALS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const CAPITALS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const HEX: &[u8] = b"0123456789abcdef";
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/// How many characters follow a name prefix.
-const SUFFIX_LENGTH: usize = 26;
 
 fn some(cx: &mut Cx<'_>, alphabet: &[u8], length: usize) -> String {
     let one = |_| {
@@ -75,14 +72,6 @@ pub(super) fn set_name(cx: &mut Cx<'_>, object: &mut Object, attribute: &str, de
     name
 }
 
-/// The prefix that a name was made from; `""` if it does not look like one that was made.
-fn prefix_of(name: &str) -> &str {
-    match name.len().checked_sub(SUFFIX_LENGTH).and_then(|at| name.split_at_checked(at)) {
-        Some((prefix, suffix)) if suffix.bytes().all(|b| HEX.contains(&b)) => prefix,
-        _ => "",
-    }
-}
-
 /// `2026-01-02T03:04:05Z`
 pub(super) fn rfc3339(time: SystemTime) -> String {
     let since: Duration = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -90,18 +79,6 @@ pub(super) fn rfc3339(time: SystemTime) -> String {
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The Gregorian date of a day since 1970-01-01. Years are taken to begin in March, so that leap days end them.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 mod cloud;
 mod folder;
+mod http;
 mod proxy;
 
 pub use cloud::Cloud;
 pub use folder::{Folder, Outcome};
+pub use http::get;
 pub use proxy::{Fault, Proxy};
