@@ -170,6 +170,8 @@ fn a_database_takes_its_user_outlives_a_stop_and_is_restored_from_its_final_snap
     let kept = eventually("the server answers again", || asked(&at, password, "select n from kept"));
     assert_eq!(kept, "7");
 
+    // The server that the destroy starts is waited for: nothing goes without its snapshot.
+    local.0.infra(["local", "stop"]).status(0);
     local.0.infra(["destroy", "-auto-approve", "-input=false"]).status(0).says("snapshots of databases are kept");
     local.0.write("main.tf", &database("snapshot_identifier = \"nobody-took-it\"\n skip_final_snapshot = true"));
     local.0.infra(["apply", "-auto-approve", "-input=false"]).status(1).fails_with("DBSnapshotNotFound");

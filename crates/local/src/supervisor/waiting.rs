@@ -18,6 +18,9 @@ const COURTESY: Duration = Duration::from_secs(20);
 /// What a snapshot of a database tells of it, beside its password.
 const SNAPSHOT: [&str; 4] = ["db_name", "engine", "engine_version", "username"];
 
+/// How long a database may take to recover before its final snapshot is given up.
+const RECOVERY: Duration = Duration::from_secs(10 * 60);
+
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -133,11 +136,13 @@ impl Shared {
             return Ok(());
         }
         let (name, snapshot) = (object.str("identifier"), object.str("final_snapshot_identifier"));
-        let runs = matches!(self.runtime.databases().get(name).map(|s| &s.state), Some(DatabaseState::Available));
-        if !runs || snapshot.is_empty() {
+        if snapshot.is_empty() {
             return Ok(());
         }
         let failed = |why| Failure::new(format!("taking the final snapshot {snapshot} of {name}"), why);
+        if !self.can_be_backed_up(name).await.map_err(failed)? {
+            return Ok(());
+        }
         self.runtime.snapshot(name, snapshot).await.map_err(failed)?;
         let mut of: BTreeMap<&str, String> =
             SNAPSHOT.iter().map(|name| (*name, object.str(name).to_string())).collect();
@@ -147,6 +152,29 @@ impl Shared {
         let Some(file) = self.folder.snapshot(&format!("{snapshot}.json")) else { return Ok(()) };
         let text = serde_json::to_vec(&of).map_err(|error| failed(error.to_string()))?;
         write_private(&file, &text).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Waits until a database runs, for only then can it be backed up. False if no server can run on this machine: there
+    /// is nothing to keep. A database that should run and does not is an error, never left out.
+    async fn can_be_backed_up(&self, name: &str) -> Result<bool, String> {
+        let begun = Instant::now();
+        loop {
+            match self.runtime.databases().get(name).map(|status| status.state.clone()) {
+                Some(DatabaseState::Available) => return Ok(true),
+                Some(DatabaseState::RecordedOnly { .. }) => return Ok(false),
+                Some(DatabaseState::Failed { why }) => {
+                    return Err(format!(
+                        "the database does not run ({why}). Set skip_final_snapshot = true to go without."
+                    ));
+                }
+                Some(DatabaseState::Starting | DatabaseState::Stopped) | None if begun.elapsed() > RECOVERY => {
+                    return Err(format!("the database did not start within {} s", RECOVERY.as_secs()));
+                }
+                Some(DatabaseState::Starting | DatabaseState::Stopped) | None => {}
+            }
+            self.wake.notify_one();
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Waits until nothing of what was deleted runs any more.
