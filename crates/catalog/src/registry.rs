@@ -127,6 +127,7 @@ pub fn catalog() -> &'static Catalog {
             aws_cloudwatch_metric_alarm: types::aws_cloudwatch_metric_alarm::Rules,
             aws_db_instance: types::aws_db_instance::Rules,
             aws_db_parameter_group: types::aws_db_parameter_group::Rules,
+            aws_db_snapshot: types::aws_db_snapshot::Rules,
             aws_db_subnet_group: types::aws_db_subnet_group::Rules,
             aws_ecs_cluster: types::aws_ecs_cluster::Rules,
             aws_ecs_cluster_capacity_providers: types::aws_ecs_cluster_capacity_providers::Rules,

@@ -8,6 +8,7 @@ use infra_provider::Failure;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
+use tracing::{Instrument, Span};
 
 use crate::folder::Folder;
 use crate::protocol::{Answer, Contact, LogEntry, Request};
@@ -105,6 +106,14 @@ impl Client {
 
     /// Asks, starting a supervisor where none runs.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Conversation, Failure> {
+        let (operation, ty) = request.named();
+        let span = tracing::debug_span!("supervisor call", operation, resource_type = ty);
+        let mut conversation = self.begin(request).instrument(span.clone()).await?;
+        conversation.span = span;
+        Ok(conversation)
+    }
+
+    async fn begin(&self, request: &Request) -> Result<Conversation, Failure> {
         self.end_other_version().await?;
         if let Some(conversation) = self.running(request).await? {
             return Ok(conversation);
@@ -204,7 +213,7 @@ impl Client {
             Ok(Some(greeting)) if greeting == format!("infra {}", contact.pid) => {}
             _ => return Ok(None),
         }
-        Ok(Some(Conversation { lines, _write: write }))
+        Ok(Some(Conversation { lines, _write: write, span: Span::none() }))
     }
 
     fn start(&self) -> Result<Child, Failure> {
@@ -237,6 +246,8 @@ impl Client {
 pub(crate) struct Conversation {
     lines: Lines<BufReader<OwnedReadHalf>>,
     _write: tokio::net::tcp::OwnedWriteHalf,
+    /// Ends with it.
+    span: Span,
 }
 
 impl Conversation {

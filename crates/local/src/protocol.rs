@@ -73,6 +73,27 @@ pub(crate) enum Request {
     Destroy,
 }
 
+impl Request {
+    /// What it asks for, and of objects of which type.
+    pub fn named(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Request::Read { ty, .. } => ("read", Some(ty)),
+            Request::Create { ty, .. } => ("create", Some(ty)),
+            Request::Created { ty, .. } => ("find created", Some(ty)),
+            Request::Ready { ty, .. } => ("wait", Some(ty)),
+            Request::Update { ty, .. } => ("update", Some(ty)),
+            Request::Delete { ty, .. } => ("delete", Some(ty)),
+            Request::Data { ty, .. } => ("read data", Some(ty)),
+            Request::Open { ty, .. } => ("open", Some(ty)),
+            Request::Fleet(_) => ("release", None),
+            Request::Status => ("status", None),
+            Request::Logs { .. } => ("logs", None),
+            Request::Stop => ("stop", None),
+            Request::Destroy => ("destroy", None),
+        }
+    }
+}
+
 /// What is answered: any number of lines, the last one not `Checkpoint` or `Line`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -168,7 +168,7 @@ impl ResourceType for Api {
         if let Some((_, name)) = arn.split_once("loadbalancer/") {
             for (owner, minutes) in [("amazon-elb", 35), ("amazon-aws", 5)] {
                 if let Err(failure) = wait_interfaces(aws, name, owner, Duration::from_secs(minutes * 60)).await {
-                    tracing::warn!(%failure, "network interfaces of a deleted load balancer may be left");
+                    tracing::warn!(failure = failure.brief(), "network interfaces of a deleted load balancer may be left");
                     break;
                 }
             }

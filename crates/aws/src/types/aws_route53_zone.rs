@@ -261,7 +261,7 @@ async fn stop_signing(aws: &Aws, id: &str, limit: Duration) -> Result<(), Failur
     let signing = match aws.route53().get_dnssec().hosted_zone_id(id).send().await.doing(&doing) {
         Ok(answer) => answer.status().and_then(|status| status.serve_signature()) == Some("SIGNING"),
         Err(failure) => {
-            tracing::debug!(zone = id, %failure);
+            tracing::debug!(zone = id, failure = failure.brief());
             false
         }
     };

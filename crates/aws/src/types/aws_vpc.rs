@@ -271,7 +271,7 @@ async fn defaults(aws: &Aws, object: &mut Object, id: &str, still_main: bool) {
                 let acl = answer.network_acls().first().and_then(|a| a.network_acl_id());
                 object.set("default_network_acl_id", acl);
             }
-            Err(failure) => tracing::warn!(vpc = id, %failure),
+            Err(failure) => tracing::warn!(vpc = id, failure = failure.brief()),
         }
     }
     if object.str("default_security_group_id").is_empty() {
@@ -280,7 +280,7 @@ async fn defaults(aws: &Aws, object: &mut Object, id: &str, still_main: bool) {
         let group = match call.max_results(5).send().await.doing("reading EC2 VPC default security group") {
             Ok(answer) => answer.security_groups().first().and_then(|g| g.group_id().map(str::to_string)),
             Err(failure) => {
-                tracing::warn!(vpc = id, %failure);
+                tracing::warn!(vpc = id, failure = failure.brief());
                 None
             }
         };
@@ -290,7 +290,7 @@ async fn defaults(aws: &Aws, object: &mut Object, id: &str, still_main: bool) {
         let main = match main_table(aws, id).await {
             Ok(main) => main,
             Err(failure) => {
-                tracing::warn!(vpc = id, %failure);
+                tracing::warn!(vpc = id, failure = failure.brief());
                 None
             }
         };

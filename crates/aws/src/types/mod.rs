@@ -41,6 +41,7 @@ types! {
     aws_cloudwatch_log_group,
     aws_cloudwatch_metric_alarm,
     aws_db_parameter_group,
+    aws_db_snapshot,
     aws_db_subnet_group,
     aws_ecs_cluster,
     aws_ecs_cluster_capacity_providers,

@@ -7,6 +7,7 @@ pub mod aws_cloudwatch_log_group;
 pub mod aws_cloudwatch_metric_alarm;
 pub mod aws_db_instance;
 pub mod aws_db_parameter_group;
+pub mod aws_db_snapshot;
 pub mod aws_db_subnet_group;
 pub mod aws_ecs_cluster;
 pub mod aws_ecs_cluster_capacity_providers;

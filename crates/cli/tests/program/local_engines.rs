@@ -181,3 +181,43 @@ fn a_database_takes_its_user_outlives_a_stop_and_is_restored_from_its_final_snap
     let restored = eventually("the restored server answers", || asked(&port(), password, "select n from kept"));
     assert_eq!(restored, "7");
 }
+
+#[test]
+fn a_snapshot_is_restored_as_another_database_and_goes_with_its_resource() {
+    for program in ["psql", "initdb", "pg_basebackup"] {
+        if said(program, &["--version"], &[]).is_none() {
+            return skipped("the test with PostgreSQL", &format!("there is no {program}"));
+        }
+    }
+    let local = Local::with(&database(&format!("{USER}\n db_name = \"shop\"\n skip_final_snapshot = true")));
+    local.apply(&[]);
+    let asked = |output: &str, statement: &str| {
+        let port = local.0.infra(["output", "-raw", output]).status(0).stdout.trim().to_string();
+        let arguments = ["-h", "localhost", "-p", &port, "-U", "ada", "-d", "shop", "-Atqc", statement];
+        said("psql", &arguments, &[("PGPASSWORD", "it's \"quoted\"")])
+    };
+    assert!(asked("port", "create table kept as select 7 as n").is_some(), "the user may connect");
+
+    local.0.write(
+        "copy.tf",
+        r#"
+        resource "aws_db_snapshot" "this" {
+          db_instance_identifier = aws_db_instance.this.identifier
+          db_snapshot_identifier = "taken"
+        }
+        resource "aws_db_instance" "copy" {
+          identifier          = "infra-test-copy"
+          instance_class      = "db.t4g.micro"
+          snapshot_identifier = aws_db_snapshot.this.id
+          skip_final_snapshot = true
+        }
+        output "copy" { value = split(":", aws_db_instance.copy.endpoint)[1] }
+        "#,
+    );
+    local.apply(&[]);
+    local.0.infra(["plan", "-detailed-exitcode", "-input=false"]).status(0);
+    assert_eq!(eventually("the restored server answers", || asked("copy", "select n from kept")), "7");
+
+    local.0.infra(["destroy", "-auto-approve", "-input=false"]).status(0);
+    assert!(!local.0.path(".infra/local/backups").exists(), "the snapshot goes with its resource");
+}

@@ -33,6 +33,7 @@ impl Shared {
                 _ => Ok(()),
             },
             "aws_db_instance" => self.wait_for_database(object.str("identifier"), limit).await,
+            "aws_db_snapshot" => self.take_snapshot(object).await,
             "aws_ecs_service" => self.wait_for_service(object, limit).await,
             _ => Ok(()),
         }
@@ -103,13 +104,16 @@ impl Shared {
     /// A database that is to be restored gets what its configuration leaves out from the snapshot: the password is
     /// returned. One that nobody has taken here is refused.
     pub(super) fn before_create(&self, ty: &str, object: &mut Object) -> Result<Option<String>, Failure> {
+        if ty == "aws_db_snapshot" {
+            return self.refuse_taken(object.str("db_snapshot_identifier"));
+        }
         let snapshot = object.str("snapshot_identifier").to_string();
         if ty != "aws_db_instance" || snapshot.is_empty() {
             return Ok(None);
         }
         let Some(_) = self.folder.snapshot(&snapshot).filter(|file| file.exists()) else {
             let message = format!(
-                "DBSnapshot not found: {snapshot}. Databases on this machine are restored from final snapshots that were \
+                "DBSnapshot not found: {snapshot}. Databases on this machine are restored from snapshots that were \
                  taken here, which are kept in {}.",
                 self.folder.snapshots().display()
             );
@@ -130,6 +134,21 @@ impl Shared {
         Ok(password)
     }
 
+    /// Refuses the name of a snapshot that is there, a final one too.
+    fn refuse_taken(&self, snapshot: &str) -> Result<Option<String>, Failure> {
+        if self.folder.snapshot(snapshot).is_none_or(|file| !file.exists()) {
+            return Ok(None);
+        }
+        let message = format!(
+            "Cannot create the snapshot because a snapshot with the identifier {snapshot} already exists: {}.",
+            self.folder.snapshots().join(snapshot).display()
+        );
+        Err(Failure {
+            code: Some("DBSnapshotAlreadyExists".into()),
+            ..Failure::new("creating aws_db_snapshot", message)
+        })
+    }
+
     /// What has to happen while the object is still there: the final snapshot of a database.
     pub(super) async fn before_delete(&self, ty: &str, object: &Object) -> Result<(), Failure> {
         if ty != "aws_db_instance" || object.bool("skip_final_snapshot") {
@@ -139,19 +158,47 @@ impl Shared {
         if snapshot.is_empty() {
             return Ok(());
         }
-        let failed = |why| Failure::new(format!("taking the final snapshot {snapshot} of {name}"), why);
+        let id = object.id().to_string();
+        self.back_up(name, &id, object, snapshot).await.map_err(|mut failure| {
+            failure.message += " Set skip_final_snapshot = true to go without.";
+            failure
+        })
+    }
+
+    /// Takes the snapshot that was just recorded, unless that was done before.
+    async fn take_snapshot(&self, snapshot: &Object) -> Result<(), Failure> {
+        let name = snapshot.str("db_instance_identifier");
+        if self.folder.snapshot(snapshot.id()).is_none_or(|file| file.exists()) {
+            return Ok(());
+        }
+        let Some(instance) = held(&self.kept).world.database(name).cloned() else { return Ok(()) };
+        self.back_up(name, instance.id(), &instance, snapshot.id()).await
+    }
+
+    /// Writes a backup of a database, and beside it what a database that is restored from it takes over. Nothing happens
+    /// where no server can run.
+    async fn back_up(&self, name: &str, id: &str, instance: &Object, snapshot: &str) -> Result<(), Failure> {
+        let failed = |why| Failure::new(format!("taking the snapshot {snapshot} of {name}"), why);
         if !self.can_be_backed_up(name).await.map_err(failed)? {
             return Ok(());
         }
         self.runtime.snapshot(name, snapshot).await.map_err(failed)?;
         let mut of: BTreeMap<&str, String> =
-            SNAPSHOT.iter().map(|name| (*name, object.str(name).to_string())).collect();
-        if let Some(password) = held(&self.kept).world.password(object.id()) {
+            SNAPSHOT.iter().map(|name| (*name, instance.str(name).to_string())).collect();
+        if let Some(password) = held(&self.kept).world.password(id) {
             of.insert("password", password.to_string());
         }
         let Some(file) = self.folder.snapshot(&format!("{snapshot}.json")) else { return Ok(()) };
         let text = serde_json::to_vec(&of).map_err(|error| failed(error.to_string()))?;
         write_private(&file, &text).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Deletes the files of a snapshot, and their folder with the last one.
+    fn delete_snapshot(&self, name: &str) {
+        for file in [name.to_string(), format!("{name}.json")].iter().filter_map(|name| self.folder.snapshot(name)) {
+            let _ = std::fs::remove_file(file);
+        }
+        let _ = std::fs::remove_dir(self.folder.snapshots());
     }
 
     /// Waits until a database runs, for only then can it be backed up. False if no server can run on this machine: there
@@ -163,12 +210,10 @@ impl Shared {
                 Some(DatabaseState::Available) => return Ok(true),
                 Some(DatabaseState::RecordedOnly { .. }) => return Ok(false),
                 Some(DatabaseState::Failed { why }) => {
-                    return Err(format!(
-                        "the database does not run ({why}). Set skip_final_snapshot = true to go without."
-                    ));
+                    return Err(format!("the database does not run ({why})."));
                 }
                 Some(DatabaseState::Starting | DatabaseState::Stopped) | None if begun.elapsed() > RECOVERY => {
-                    return Err(format!("the database did not start within {} s", RECOVERY.as_secs()));
+                    return Err(format!("the database did not start within {} s.", RECOVERY.as_secs()));
                 }
                 Some(DatabaseState::Starting | DatabaseState::Stopped) | None => {}
             }
@@ -181,6 +226,7 @@ impl Shared {
     pub(super) async fn wait_until_gone(&self, ty: &str, object: &Object) -> Result<(), Failure> {
         match ty {
             "aws_db_instance" => self.runtime.remove_database(object.str("identifier")).await,
+            "aws_db_snapshot" => self.delete_snapshot(object.id()),
             "aws_ecs_service" => {
                 let left =
                     || self.runtime.tasks().iter().any(|t| t.service == object.id() && t.state != TaskState::Stopped);

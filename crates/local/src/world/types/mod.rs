@@ -38,6 +38,7 @@ pub(super) fn find(ty: &str) -> Option<&'static dyn Kind> {
         "aws_cloudwatch_metric_alarm" => &observability::Alarm,
         "aws_db_instance" => &databases::Instance,
         "aws_db_parameter_group" => &databases::ParameterGroup,
+        "aws_db_snapshot" => &databases::Snapshot,
         "aws_db_subnet_group" => &databases::SubnetGroup,
         "aws_ecs_cluster" => &clusters::Cluster,
         "aws_ecs_cluster_capacity_providers" => &clusters::CapacityProviders,
