@@ -1,5 +1,7 @@
-//! The provider that is part of the language: `terraform.io/builtin/terraform` with `terraform_data`.
+//! The provider that is part of the language: `terraform.io/builtin/terraform` with `terraform_data` and
+//! `terraform_remote_state`.
 
+mod remote_state;
 mod terraform_data;
 
 use std::sync::{Arc, LazyLock};
@@ -13,17 +15,25 @@ use infra_provider::{
 use infra_schema::Schema;
 use infra_value::{Path, Value};
 
+use remote_state::Nowhere;
+pub use remote_state::RemoteStates;
 use terraform_data::TYPE;
 
 /// `terraform.io/builtin/terraform`.
 pub struct Builtin {
     source: ProviderSource,
+    states: Arc<dyn RemoteStates>,
 }
 
 impl Builtin {
-    /// The provider.
+    /// The provider. It can read no states of other configurations.
     pub fn new() -> Builtin {
-        Builtin { source: ProviderSource::parse("terraform.io/builtin/terraform") }
+        Builtin::with_states(Arc::new(Nowhere))
+    }
+
+    /// The provider, with what reads the states of other configurations.
+    pub fn with_states(states: Arc<dyn RemoteStates>) -> Builtin {
+        Builtin { source: ProviderSource::parse("terraform.io/builtin/terraform"), states }
     }
 }
 
@@ -53,14 +63,14 @@ impl Provider for Builtin {
     fn resource_schema(&self, ty: &str) -> Option<&Schema> {
         (ty == TYPE).then(terraform_data::schema)
     }
-    fn data_schema(&self, _ty: &str) -> Option<&Schema> {
-        None
+    fn data_schema(&self, ty: &str) -> Option<&Schema> {
+        (ty == remote_state::TYPE).then(remote_state::schema)
     }
     fn knows(&self, ty: &str, data: bool) -> bool {
-        ty == if data { "terraform_remote_state" } else { TYPE }
+        ty == if data { remote_state::TYPE } else { TYPE }
     }
     fn types(&self, data: bool) -> Vec<&str> {
-        if data { Vec::new() } else { vec![TYPE] }
+        vec![if data { remote_state::TYPE } else { TYPE }]
     }
     fn validate_config(&self, _config: &Value) -> Vec<Problem> {
         Vec::new()
@@ -73,8 +83,8 @@ impl Provider for Builtin {
         };
         ["id", "output"].iter().filter(|name| set(name)).map(|name| problem(name)).collect()
     }
-    fn validate_data(&self, _ty: &str, _config: &Value) -> Vec<Problem> {
-        Vec::new()
+    fn validate_data(&self, _ty: &str, config: &Value) -> Vec<Problem> {
+        remote_state::validate(&*self.states, config)
     }
     fn move_state(&self, from: MovedFrom<'_>, to: &str) -> Option<Result<Value, Problem>> {
         let null = &*from.provider.0 == "registry.terraform.io/hashicorp/null" && from.ty == "null_resource";
@@ -87,12 +97,14 @@ impl Provider for Builtin {
         terraform_data::from_state(version, attributes)
     }
     async fn configure(&self, _config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>> {
-        Ok(Arc::new(Ready))
+        Ok(Arc::new(Ready { states: self.states.clone() }))
     }
 }
 
 /// The provider in use. It has no settings.
-struct Ready;
+struct Ready {
+    states: Arc<dyn RemoteStates>,
+}
 
 #[async_trait]
 impl Configured for Ready {
@@ -114,7 +126,10 @@ impl Configured for Ready {
     async fn import(&self, ty: &str, id: &str) -> Result<Vec<Imported>, Vec<Problem>> {
         Ok(vec![Imported { ty: ty.into(), value: terraform_data::imported(id), private: Private::default() }])
     }
-    async fn read_data(&self, ty: &str, _config: &Value) -> Result<Value, Vec<Problem>> {
-        Err(vec![unsupported(ty)])
+    async fn read_data(&self, ty: &str, config: &Value) -> Result<Value, Vec<Problem>> {
+        match ty {
+            remote_state::TYPE => remote_state::read(&*self.states, config).await.map_err(|problem| vec![problem]),
+            other => Err(vec![unsupported(other)]),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What every command that looks at a configuration begins with.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,17 +12,16 @@ use infra_builtin::Builtin;
 use infra_catalog::{AwsProvider, Cloud, Connecting};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange, Sources};
 use infra_engine::Registry;
-use infra_lang::config::{Backend, Config, LoadOptions, Snapshot, check, name_blocks, read, read_snapshot};
+use infra_lang::config::{Config, LoadOptions, Snapshot, check, name_blocks, read, read_snapshot};
 use infra_lang::eval::{TemplateSurroundings, render_template};
 use infra_lang::functions::{FunctionContext, Phase};
-use infra_lang::syntax::ast::ExprKind;
 use infra_local::LocalCloud;
 use infra_provider::{Problem, Provider};
+use infra_state::Backend;
 use infra_value::{Members, Value};
 
 use crate::commands::valid_workspace as valid;
-use crate::store::{self, LocalBackend};
-use crate::{local, output};
+use crate::{backends, local, output, store};
 
 /// A loaded configuration with the providers that there are.
 pub(crate) struct Session {
@@ -30,9 +30,8 @@ pub(crate) struct Session {
     pub registry: Registry,
     pub colour: bool,
     pub workspace: String,
-    pub backend: LocalBackend,
-    /// Why the backend cannot be used.
-    pub backend_problem: Option<Diagnostic>,
+    /// Once it was needed: where the states are kept.
+    backend: OnceCell<Arc<dyn Backend>>,
 }
 
 /// Whether providers are connected to without a call of their own.
@@ -66,7 +65,7 @@ pub(crate) fn registry() -> Registry {
         })
     };
     let aws: Arc<dyn Provider> = Arc::new(AwsProvider::new(connect));
-    let builtin: Arc<dyn Provider> = Arc::new(Builtin::new());
+    let builtin: Arc<dyn Provider> = Arc::new(Builtin::with_states(Arc::new(backends::States)));
     Registry::new([aws, builtin])
 }
 
@@ -74,33 +73,24 @@ impl Session {
     /// Loads the configuration of the present folder. The diagnostics hold what is wrong with it, as far as no schema
     /// is needed to tell.
     pub fn load(no_color: bool) -> (Session, Diagnostics) {
-        let (mut session, mut problems) = Session::read(no_color);
+        let (session, mut problems) = Session::read(no_color);
         if !problems.has_errors() {
             problems.extend(check(&session.config, &session.sources));
         }
-        problems.extend(session.backend_problem.take());
         (session, problems)
     }
 
-    /// The same without what [`Session::validate`] tells, and without a look at the backend.
+    /// The same without what [`Session::validate`] tells.
     pub fn read(no_color: bool) -> (Session, Diagnostics) {
         Session::of(read(Path::new("."), &load_options()), no_color)
     }
 
     /// The configuration of a saved plan, whatever the folder holds by now.
     pub fn of_snapshot(snapshot: &Snapshot, no_color: bool) -> (Session, Diagnostics) {
-        let (mut session, mut problems) = Session::of(read_snapshot(Path::new("."), snapshot), no_color);
-        problems.extend(session.backend_problem.take());
-        (session, problems)
+        Session::of(read_snapshot(Path::new("."), snapshot), no_color)
     }
 
     fn of((config, sources, problems): (Config, Sources, Diagnostics), no_color: bool) -> (Session, Diagnostics) {
-        let (backend, backend_problem) = match local_backend(config.root.backend.as_ref()) {
-            Ok(backend) => (backend, None),
-            Err(problem) => (LocalBackend::default(), Some(problem)),
-        };
-        let workspace = store::workspace();
-        let backend_problem = backend_problem.or_else(|| valid(&workspace).err());
         let registry = registry();
         let config = infra_engine::releases::owned(&config, &registry).into_owned();
         let session = Session {
@@ -108,9 +98,8 @@ impl Session {
             sources,
             registry,
             colour: output::use_colour(no_color),
-            workspace,
-            backend,
-            backend_problem,
+            workspace: store::workspace(),
+            backend: OnceCell::new(),
         };
         (session, problems)
     }
@@ -126,9 +115,22 @@ impl Session {
         })
     }
 
-    /// Where the state of the selected workspace is.
-    pub fn state_path(&self, given: Option<&PathBuf>) -> PathBuf {
-        given.cloned().unwrap_or_else(|| store::state_path(&self.workspace, &self.backend))
+    /// Where the states are kept.
+    ///
+    /// # Errors
+    /// When the backend has to be initialised first, or its settings do not work.
+    pub fn backend(&self) -> Result<&dyn Backend, Diagnostic> {
+        valid(&self.workspace)?;
+        if let Some(backend) = self.backend.get() {
+            return Ok(&**backend);
+        }
+        let backend = backends::current(self.config.root.backend.as_ref());
+        let backend = backend.map_err(|mut problems| {
+            name_blocks(&mut problems, &self.sources);
+            let error = problems.into_iter().find(Diagnostic::is_error);
+            error.unwrap_or_else(|| Diagnostic::error("The backend cannot be used", ""))
+        })?;
+        Ok(&**self.backend.get_or_init(|| backend))
     }
 
     /// Shows diagnostics with the source lines that they are about.
@@ -167,35 +169,6 @@ impl Session {
 
 fn load_options() -> LoadOptions {
     LoadOptions { data_dir: Some(store::data_dir()) }
-}
-
-/// The settings of the backend, if it is one that there is.
-fn local_backend(backend: Option<&Backend>) -> Result<LocalBackend, Diagnostic> {
-    let Some(block) = backend else { return Ok(LocalBackend::default()) };
-    if local::is_on() {
-        return Ok(LocalBackend::default());
-    }
-    if &*block.ty != "local" {
-        return Err(Diagnostic::error(
-            format!("Unsupported backend {:?}", block.ty),
-            "infra keeps state in a local file: backend \"local\", or no backend block. To use this folder with a copy of \
-             the state, pull it with Terraform (terraform state pull) and take the block out.",
-        )
-        .at(block.ty_range.clone()));
-    }
-    let (attributes, _) = block.body.just_attributes();
-    let text = |name: &str| {
-        let Some(attribute) = attributes.iter().find(|a| &*a.name == name) else { return Ok(None) };
-        match &attribute.expr.kind {
-            ExprKind::Literal(value) => Ok(value.as_str().map(PathBuf::from)),
-            _ => Err(Diagnostic::error(
-                "Variables not allowed",
-                "The settings of a backend are needed before anything is evaluated: they have to be constant.",
-            )
-            .at(attribute.expr.range.clone())),
-        }
-    };
-    Ok(LocalBackend { path: text("path")?, workspace_dir: text("workspace_dir")? })
 }
 
 /// Calls `f` with what functions know about their surroundings here.

@@ -1,14 +1,17 @@
 //! The state of the selected workspace, as the commands use it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use infra_diag::Diagnostic;
 use infra_engine::StateStore;
-use infra_state::{LocalState, LockOptions, State, StateError, StoreError};
+use infra_history::Shelf;
+use infra_state::{Kept, LocalState, LockOptions, State, StateError, StoreError, Underway};
 
 use crate::args::Locking;
-use crate::local;
+use crate::session::Session;
+use crate::{local, output};
 
 /// The name of the selected workspace.
 pub(crate) fn workspace() -> String {
@@ -22,68 +25,99 @@ pub(crate) fn workspace() -> String {
     }
 }
 
+/// Selects a workspace for the runs to come.
+///
+/// # Errors
+/// When it cannot be written down.
+pub(crate) fn select(name: &str) -> Result<(), Diagnostic> {
+    let folder = data_dir();
+    let path = folder.join("environment");
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&path, name))
+        .map_err(|error| Diagnostic::error("Error selecting workspace", format!("{}: {error}.", path.display())))
+}
+
 /// `.terraform`, or what `TF_DATA_DIR` says.
 pub(crate) fn data_dir() -> PathBuf {
     std::env::var_os("TF_DATA_DIR").filter(|d| !d.is_empty()).map_or_else(|| ".terraform".into(), PathBuf::from)
 }
 
-/// Where a workspace's state is kept, with a `backend "local"` block's settings.
-pub(crate) fn state_path(workspace: &str, backend: &LocalBackend) -> PathBuf {
-    match workspace {
-        _ if local::is_on() => local::state_path(workspace),
-        "default" => backend.path.clone().unwrap_or_else(|| "terraform.tfstate".into()),
-        other => backend.workspace_dir().join(other).join("terraform.tfstate"),
-    }
-}
-
-/// The settings of a `backend "local"` block.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LocalBackend {
-    pub path: Option<PathBuf>,
-    pub workspace_dir: Option<PathBuf>,
-}
-
-impl LocalBackend {
-    pub fn workspace_dir(&self) -> PathBuf {
-        match &self.workspace_dir {
-            _ if local::is_on() => local::workspace_dir(),
-            Some(given) => given.clone(),
-            None => "terraform.tfstate.d".into(),
-        }
-    }
-}
-
-/// An opened state.
+/// An opened state. Unlocked when it is dropped.
 pub(crate) struct Store {
-    local: LocalState,
+    kept: Box<dyn Kept>,
     /// `-state-out`: where it is written, if not where it was read.
     out: Option<LocalState>,
 }
 
-/// Opens the state at a path, and locks it for an operation.
-pub(crate) fn open(path: &Path, locking: &Locking, operation: &str) -> Result<Store, Diagnostic> {
+/// Whether a lock could not be given back.
+static LEFT_LOCKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a lock could not be given back in this run, which has been told.
+pub(crate) fn left_locked() -> bool {
+    LEFT_LOCKED.load(Ordering::Relaxed)
+}
+
+/// Opens the state of the selected workspace, and locks it for an operation.
+pub(crate) fn open(session: &Session, locking: &Locking, operation: &str) -> Result<Store, Diagnostic> {
+    let options = LockOptions { enabled: locking.lock, timeout: parse_duration(&locking.lock_timeout)? };
+    let backend = session.backend()?;
     if local::is_on() {
         local::prepare()?;
     }
-    let mut local = LocalState::new(path);
-    match &locking.backup {
-        Some(backup) if backup.as_os_str() == "-" => local.set_backup(None),
-        Some(backup) => local.set_backup(Some(backup.clone())),
-        None => {}
-    }
-    let timeout = parse_duration(&locking.lock_timeout)?;
-    local.lock(operation, LockOptions { enabled: locking.lock, timeout }).map_err(|e| explain(&e))?;
-    Ok(Store { local, out: locking.state_out.as_ref().map(LocalState::new) })
+    let kept = backend.state(&session.workspace);
+    let (mut kept, out): (Box<dyn Kept>, _) = match backend.kind() {
+        "local" => {
+            let path = locking.state.clone().unwrap_or_else(|| kept.place().into());
+            let mut state = in_file(&path, locking);
+            // The records of a workspace are not beside its state.
+            if let (None, Some(shelf)) = (&locking.state, kept.shelf()) {
+                state.set_history(shelf.place().into());
+            }
+            (Box::new(state), locking.state_out.as_ref().map(LocalState::new))
+        }
+        // As in Terraform, these options are for states in files.
+        _ => (kept, None),
+    };
+    let _locking = tracing::debug_span!("state lock", operation).entered();
+    kept.lock(operation, options).map_err(|e| explain(&e))?;
+    Ok(Store { kept, out })
 }
 
-/// Opens the state at a path for reading.
-pub(crate) fn read_only(path: &Path) -> Result<Option<State>, Diagnostic> {
+/// Opens the state in a file, whatever the backend is, and locks it for an operation.
+pub(crate) fn open_file(path: &Path, locking: &Locking, operation: &str) -> Result<Store, Diagnostic> {
+    let options = LockOptions { enabled: locking.lock, timeout: parse_duration(&locking.lock_timeout)? };
+    let mut state = in_file(path, locking);
+    state.lock(operation, options).map_err(|e| explain(&e))?;
+    Ok(Store { kept: Box::new(state), out: locking.state_out.as_ref().map(LocalState::new) })
+}
+
+fn in_file(path: &Path, locking: &Locking) -> LocalState {
+    let mut state = LocalState::new(path);
+    match &locking.backup {
+        Some(backup) if backup.as_os_str() == "-" => state.set_backup(None),
+        Some(backup) => state.set_backup(Some(backup.clone())),
+        None => {}
+    }
+    state
+}
+
+/// Reads the state of the selected workspace without a lock.
+pub(crate) fn read_only(session: &Session, given: Option<&PathBuf>) -> Result<Option<State>, Diagnostic> {
+    let backend = session.backend()?;
+    match given.filter(|_| backend.kind() == "local") {
+        Some(path) => read_file(path),
+        None => backend.state(&session.workspace).read().map_err(|e| explain(&e)),
+    }
+}
+
+/// Reads a state file.
+pub(crate) fn read_file(path: &Path) -> Result<Option<State>, Diagnostic> {
     LocalState::new(path).read().map_err(|e| explain(&e))
 }
 
 impl Store {
     pub fn read(&mut self) -> Result<Option<State>, Diagnostic> {
-        let state = self.local.read().map_err(|e| explain(&e))?;
+        let state = self.kept.read().map_err(|e| explain(&e))?;
         if let Some(out) = &mut self.out {
             out.read().map_err(|e| explain(&e))?;
         }
@@ -91,26 +125,103 @@ impl Store {
     }
 
     /// Where it is kept.
-    pub fn path(&self) -> &Path {
-        self.local.path()
+    pub fn place(&self) -> String {
+        self.kept.place()
     }
 
     /// Whether the read had to finish a write that had been cut off.
     pub fn was_recovered(&self) -> bool {
-        self.local.was_recovered()
+        self.kept.was_recovered()
+    }
+
+    /// The journal of creations beside it.
+    pub fn underway(&self) -> Underway {
+        self.kept.underway()
+    }
+
+    /// Who the cloud that it is in sees calling, if that was asked.
+    pub fn caller(&self) -> Option<String> {
+        self.kept.caller()
+    }
+
+    /// Where records of what is done to it are put.
+    pub fn shelf(&self) -> Option<Box<dyn Shelf>> {
+        match &self.out {
+            Some(out) => out.shelf(),
+            None => self.kept.shelf(),
+        }
     }
 
     pub fn write(&mut self, state: &mut State) -> Result<(), Diagnostic> {
-        let target = self.out.as_mut().unwrap_or(&mut self.local);
-        target.write(state).map_err(|e| explain(&e))
+        self.put(state).map_err(|e| explain(&e))
+    }
+
+    fn put(&mut self, state: &mut State) -> Result<(), StoreError> {
+        let _writing = tracing::debug_span!("state write", serial = state.serial).entered();
+        match &mut self.out {
+            Some(out) => out.write(state),
+            None => self.kept.write(state),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.kept.unlock() {
+            let problem = still_locked(&error);
+            output::error(&problem.summary, &problem.detail);
+            LEFT_LOCKED.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl StateStore for Store {
     fn save(&mut self, state: &mut State) -> Result<(), String> {
-        let target = self.out.as_mut().unwrap_or(&mut self.local);
-        target.write(state).map_err(|e| e.to_string())
+        self.put(state).map_err(|e| e.to_string())
     }
+}
+
+/// Puts a state that could not be written where it belongs into a file of its own. What to do with it.
+pub(crate) fn keep_unwritten(state: &State) -> String {
+    let path = Path::new("errored.tfstate");
+    // One from an earlier run may not have been pushed yet.
+    let aside = path.exists().then(|| free_name(path)).filter(|aside| std::fs::rename(path, aside).is_ok());
+    let aside = aside.map(|aside| format!(" One that was there before is now {}.", aside.display()));
+    let mut store = LocalState::new(path);
+    store.set_backup(None);
+    match store.write(&mut state.clone()) {
+        Ok(()) => format!(
+            "The state has been written to {0} instead.{1} Correct the cause, and then put it in its place:\n    infra state \
+             push {0}",
+            path.display(),
+            aside.unwrap_or_default()
+        ),
+        Err(error) => {
+            format!("It could not be written to {} either: {error}. Here it is:\n{}", path.display(), state.to_text())
+        }
+    }
+}
+
+/// The backup of a file, under a name that nothing else has.
+pub(crate) fn free_name(path: &Path) -> PathBuf {
+    let now = jiff::Timestamp::now().as_second();
+    let plain = std::iter::once(PathBuf::from(format!("{}.backup", path.display())));
+    let mut names = plain.chain((now..).map(|n| PathBuf::from(format!("{}.{n}.backup", path.display()))));
+    names.find(|name| !name.exists()).unwrap_or_else(|| path.with_extension("backup"))
+}
+
+/// What it means that a lock could not be given back, and what to do.
+pub(crate) fn still_locked(error: &StoreError) -> Diagnostic {
+    let (why, unlock) = match error {
+        StoreError::Locked(Some(holder)) => {
+            (format!("It is held by somebody else by now:\n\n{}", holder.describe()), String::new())
+        }
+        other => (
+            other.to_string(),
+            "\n\nOthers wait for it until it is removed. They are told its ID:\n    infra force-unlock ID".to_string(),
+        ),
+    };
+    Diagnostic::error("Error releasing the state lock", format!("{why}{unlock}"))
 }
 
 /// What a failure of the store means, and what to do.
@@ -138,6 +249,9 @@ pub(crate) fn explain(error: &StoreError) -> Diagnostic {
                 path.display()
             ),
         ),
+        StoreError::Remote { place, message } => {
+            Diagnostic::error("The state cannot be read or written", format!("{place}: {message}"))
+        }
         StoreError::Io { path, error } => {
             Diagnostic::error("The state cannot be read or written", format!("{}: {error}.", path.display()))
         }
@@ -146,6 +260,14 @@ pub(crate) fn explain(error: &StoreError) -> Diagnostic {
             format!(
                 "{} has format version {version}, and this version of infra knows version 4. A newer program has written it: \
                  use that one, or a newer infra.\n\nNothing was changed.",
+                path.display()
+            ),
+        ),
+        StoreError::Invalid { path, error } if path.starts_with("s3:") => Diagnostic::error(
+            "The state cannot be used",
+            format!(
+                "{}: {error}.\n\nNothing was changed. If the object is damaged and its bucket keeps versions, restore the one \
+                 before.",
                 path.display()
             ),
         ),

@@ -39,6 +39,14 @@ pub enum StoreError {
         /// Why.
         error: io::Error,
     },
+    /// What is not in a file could not be read, written or locked.
+    #[error("{place}: {message}")]
+    Remote {
+        /// Where it is: `s3://bucket/key`.
+        place: String,
+        /// What was tried and why it failed, with the service's error code if there is one.
+        message: String,
+    },
     /// The file holds something else than a state.
     #[error("{path} cannot be used as a state: {error}")]
     Invalid {
@@ -54,6 +62,7 @@ pub enum StoreError {
 pub struct LocalState {
     path: PathBuf,
     backup: Option<PathBuf>,
+    history: PathBuf,
     /// Every access goes through this handle: closing another one on the same file would give up the lock.
     file: Option<File>,
     created_here: bool,
@@ -70,6 +79,7 @@ impl LocalState {
         let path = path.into();
         let backup = Some(with_suffix(&path, ".backup"));
         LocalState {
+            history: with_suffix(&path, ".infra-history"),
             path,
             backup,
             file: None,
@@ -90,6 +100,16 @@ impl LocalState {
     /// Sets where the state as read is kept at the first write that changes it; `None` for no backup.
     pub fn set_backup(&mut self, path: Option<PathBuf>) {
         self.backup = path;
+    }
+
+    /// Sets where records of what is done to it are put, if not beside it.
+    pub fn set_history(&mut self, path: PathBuf) {
+        self.history = path;
+    }
+
+    /// Where records of what is done to it are put.
+    pub fn history(&self) -> &Path {
+        &self.history
     }
 
     /// Whether the last read finished a write that had been cut off.

@@ -93,12 +93,27 @@ impl LockInfo {
 fn who() -> String {
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{}@{host}", user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw())))
+    let uid = rustix::process::getuid().as_raw();
+    let listed = || user_named(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), uid);
+    format!("{}@{host}", user.or_else(listed).unwrap_or_else(|| format!("uid{uid}")))
+}
+
+/// The user with a number in a list of users, one a line: `name:x:0:…`.
+fn user_named(list: &str, uid: u32) -> Option<String> {
+    let mut users = list.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    users.find(|fields| fields.get(2).is_some_and(|id| id.parse() == Ok(uid))).map(|fields| fields[0].to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_the_environment_does_not_name_is_looked_up() {
+        let list = "root:x:0:0:root:/root:/bin/sh\n# nobody\nann:x:1000:1000::/home/ann:/bin/sh\n";
+        assert_eq!(user_named(list, 1000).as_deref(), Some("ann"));
+        assert_eq!(user_named(list, 1001), None);
+    }
 
     #[test]
     fn lock_info_reads_what_it_writes() {

@@ -1,26 +1,29 @@
 //! What is being created, written down beside the state before it is asked for: a run that is killed leaves a trace of
 //! everything that it may have made.
 //!
-//! The file is a journal of lines of JSON. A creation is `begun` before its call is sent, `made` as soon as the object has
-//! an id, and `ended` once the state has it (or has nothing, since it failed). What has begun and not ended is an
-//! [`Intent`]; the file goes when there is none.
+//! It is a journal of lines of JSON. A creation is `begun` before its call is sent, `made` as soon as the object has an
+//! id, and `ended` once the state has it (or has nothing, since it failed). What has begun and not ended is an
+//! [`Intent`]; the journal goes when there is none. Beside a file it is a file ([`file`]), beside an object an object
+//! ([`object`]).
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+mod file;
+mod object;
+mod open;
 
-use infra_address::{InstanceKey, ProviderConfig, ResourceInstance, parse_resource_instance};
-use serde_json::{Value as Json, json};
+use std::io;
+use std::path::Path;
 
+use infra_address::{InstanceKey, ProviderConfig, ResourceInstance};
+use serde_json::json;
+
+use self::file::FileJournal;
+use self::object::ObjectJournal;
+use self::open::Open;
 use crate::Instance;
-use crate::json::{instance_json, parse_instance};
-use crate::local::{hidden_beside, write_private};
+use crate::json::instance_json;
+use crate::local::hidden_beside;
 
-/// How many lines of ended creations the file may have before it is written anew.
-const DEAD_LINES: usize = 1000;
+pub use self::object::{Begun, UnderwayObject};
 
 /// A creation that was begun.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,31 +44,40 @@ pub struct Intent {
 
 /// The journal beside a state.
 #[derive(Debug)]
-pub struct Underway {
-    path: PathBuf,
-    journal: Mutex<Journal>,
-}
+pub struct Underway(Medium);
 
-#[derive(Debug, Default)]
-struct Journal {
-    /// The lines of each creation that has not ended; `None` until the file was read.
-    open: Option<BTreeMap<String, Vec<String>>>,
-    file: Option<File>,
-    dead: usize,
+#[derive(Debug)]
+enum Medium {
+    File(FileJournal),
+    Object(ObjectJournal),
 }
 
 impl Underway {
     /// The journal beside the state at a path. Nothing is opened yet.
     pub fn beside(state: &Path) -> Underway {
-        Underway { path: hidden_beside(state, ".infra-underway"), journal: Mutex::default() }
+        Underway(Medium::File(FileJournal::new(hidden_beside(state, ".infra-underway"))))
+    }
+
+    /// The journal that is one object. Nothing is opened yet. What is still to be written is written when it is dropped.
+    pub fn in_object(object: impl UnderwayObject) -> Underway {
+        Underway(Medium::Object(ObjectJournal::new(object)))
+    }
+
+    /// What was begun and has not ended, in the order in which it began; nothing if it cannot be read.
+    pub fn intents(&self) -> Vec<Intent> {
+        self.read_intents().unwrap_or_default()
     }
 
     /// What was begun and has not ended, in the order in which it began.
-    pub fn intents(&self) -> Vec<Intent> {
-        let Ok(text) = fs::read_to_string(&self.path) else { return Vec::new() };
-        let mut intents: Vec<Intent> = open_lines(&text).values().filter_map(|lines| parse(lines)).collect();
-        intents.sort_by(|a, b| a.token.cmp(&b.token));
-        intents
+    ///
+    /// # Errors
+    /// When it cannot be read: then it is not known what an earlier run may have created.
+    pub fn read_intents(&self) -> io::Result<Vec<Intent>> {
+        let text = match &self.0 {
+            Medium::File(file) => file.read()?,
+            Medium::Object(object) => object.read()?,
+        };
+        Ok(Open::parse(&text).intents())
     }
 
     /// Writes down, so that it is there even if the machine stops now, that an object is about to be created.
@@ -73,162 +85,62 @@ impl Underway {
     /// # Errors
     /// When that is not possible: then the object must not be created.
     pub fn begin(&self, intent: &Intent) -> io::Result<()> {
-        let line = json!({
-            "begun": intent.token,
-            "address": intent.address.to_string(),
-            "provider": intent.provider.to_string(),
-            "time": intent.began,
-            "object": instance_json(&InstanceKey::None, None, &intent.object),
-        });
-        self.add(&intent.token, &line)
+        match &self.0 {
+            Medium::File(file) => file.add(&intent.token, begun(intent)),
+            Medium::Object(object) => object.begin(&intent.token, begun(intent)).wait(),
+        }
     }
 
-    /// Writes down, in the same way, that the object exists and what is known of it.
+    /// The same without holding up the thread: it is written down when what is returned is ready. Those that begin within
+    /// the same few milliseconds share one write where a write takes long.
+    pub fn begin_soon(&self, intent: &Intent) -> Begun {
+        match &self.0 {
+            Medium::File(file) => Begun::now(file.add(&intent.token, begun(intent))),
+            Medium::Object(object) => object.begin(&intent.token, begun(intent)),
+        }
+    }
+
+    /// Writes down that the object exists and what is known of it: in a file as [`Underway::begin`] does; an object is on
+    /// its way when this returns, and whoever is killed before it has arrived finds the creation as it was begun.
     ///
     /// # Errors
     /// When that is not possible.
     pub fn made(&self, token: &str, object: &Instance) -> io::Result<()> {
-        self.add(token, &json!({"made": token, "object": instance_json(&InstanceKey::None, None, object)}))
+        let line = json!({"made": token, "object": instance_json(&InstanceKey::None, None, object)});
+        match &self.0 {
+            Medium::File(file) => file.add(token, line),
+            Medium::Object(journal) => journal.made(token, line),
+        }
     }
 
     /// The state says what came of these: there is nothing more to find out. A line that is lost only means to look again.
     pub fn end<'t>(&self, tokens: impl IntoIterator<Item = &'t str>) {
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(open) = journal.read(&self.path) else { return };
-        let mut lines = String::new();
-        let mut dead = 0;
-        let mut made = Vec::new();
-        for token in tokens {
-            if let Some(gone) = open.remove(token) {
-                dead += gone.len() + 1;
-                lines.push_str(&format!("{}\n", json!({"ended": token})));
-                // What nothing could be found out about is past when the instance has an object.
-                if gone.len() > 1 && !open.is_empty() {
-                    made.extend(address_of(&gone));
-                }
-            }
+        let tokens: Vec<&str> = tokens.into_iter().collect();
+        match &self.0 {
+            Medium::File(file) => file.end(&tokens),
+            Medium::Object(object) => object.end(&tokens),
         }
-        if !made.is_empty() {
-            let past = open.iter().filter(|(_, lines)| address_of(lines).is_some_and(|a| made.contains(&a)));
-            for token in past.map(|(token, _)| token.clone()).collect::<Vec<_>>() {
-                dead += 1 + open.remove(&token).map_or(0, |lines| lines.len());
-                lines.push_str(&format!("{}\n", json!({"ended": token})));
-            }
-        }
-        let none_open = open.is_empty();
-        journal.dead += dead;
-        if none_open {
-            journal.file = None;
-            journal.dead = 0;
-            let _ = fs::remove_file(&self.path);
-        } else if journal.dead > DEAD_LINES {
-            let _ = journal.rewrite(&self.path);
-        } else if !lines.is_empty() {
-            let _ = journal.append(&self.path, &lines, false);
-        }
-    }
-
-    fn add(&self, token: &str, line: &Json) -> io::Result<()> {
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = format!("{line}\n");
-        journal.read(&self.path)?.entry(token.to_string()).or_default().push(line.clone());
-        journal.append(&self.path, &line, true)
     }
 }
 
-impl Journal {
-    /// The open creations. What an earlier run has left is read once, and the file then holds nothing else.
-    fn read(&mut self, path: &Path) -> io::Result<&mut BTreeMap<String, Vec<String>>> {
-        if self.open.is_none() {
-            let text = match fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-                Err(error) => return Err(error),
-            };
-            self.open = Some(open_lines(&text));
-            if !text.is_empty() {
-                self.rewrite(path)?;
-            }
-        }
-        Ok(self.open.get_or_insert_default())
-    }
-
-    fn rewrite(&mut self, path: &Path) -> io::Result<()> {
-        let text: String = self.open.iter().flat_map(BTreeMap::values).flatten().map(String::as_str).collect();
-        self.file = None;
-        self.dead = 0;
-        write_private(path, text.as_bytes())
-    }
-
-    fn append(&mut self, path: &Path, lines: &str, synced: bool) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let new = !path.exists();
-                let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-                if new {
-                    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                    File::open(folder).and_then(|folder| folder.sync_all())?;
-                }
-                none.insert(file)
-            }
-        };
-        file.write_all(lines.as_bytes())?;
-        if synced { file.sync_data() } else { Ok(()) }
-    }
-}
-
-/// The lines of each creation that has not ended. A line that was cut off is as if it had not been written.
-fn open_lines(text: &str) -> BTreeMap<String, Vec<String>> {
-    let mut open: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for line in text.lines() {
-        let Ok(json) = serde_json::from_str::<Json>(line) else { continue };
-        if let Some(token) = json["ended"].as_str() {
-            open.remove(token);
-        } else if let Some(token) = json["begun"].as_str().or(json["made"].as_str()) {
-            open.entry(token.to_string()).or_default().push(format!("{line}\n"));
-        }
-    }
-    open
-}
-
-/// The instance that a creation is of, as it is written.
-fn address_of(lines: &[String]) -> Option<String> {
-    let json: Json = serde_json::from_str(lines.first()?).ok()?;
-    json["address"].as_str().map(str::to_string)
-}
-
-fn parse(lines: &[String]) -> Option<Intent> {
-    let mut found: Option<Intent> = None;
-    for line in lines {
-        let mut json: Json = serde_json::from_str(line).ok()?;
-        let Json::Object(object) = json["object"].take() else { continue };
-        let Ok((_, _, object)) = parse_instance(object) else { continue };
-        match (&mut found, json["begun"].as_str()) {
-            (_, Some(token)) => {
-                found = Some(Intent {
-                    token: token.to_string(),
-                    address: parse_resource_instance(json["address"].as_str()?).ok()?,
-                    provider: ProviderConfig::parse(json["provider"].as_str()?)?,
-                    began: json["time"].as_u64().unwrap_or_default(),
-                    object,
-                    made: false,
-                });
-            }
-            (Some(intent), None) => {
-                intent.object = object;
-                intent.made = true;
-            }
-            (None, None) => {}
-        }
-    }
-    found
+fn begun(intent: &Intent) -> serde_json::Value {
+    json!({
+        "begun": intent.token,
+        "address": intent.address.to_string(),
+        "provider": intent.provider.to_string(),
+        "time": intent.began,
+        "object": instance_json(&InstanceKey::None, None, &intent.object),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use infra_address::parse_resource_instance;
+
+    use super::file::DEAD_LINES;
     use super::*;
 
     fn intent(token: &str, address: &str) -> Intent {

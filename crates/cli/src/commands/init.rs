@@ -1,13 +1,18 @@
-//! `infra init`: fetches the modules that the configuration calls, checks it, and says what it found.
+//! `infra init`: sets up the backend, fetches the modules that the configuration calls, checks it, and says what it found.
+
+use std::path::Path;
 
 use infra_catalog::PROVIDER_VERSION;
+use infra_diag::{Diagnostic, Diagnostics, Sources};
+use infra_lang::config::{name_blocks, read_module};
 use infra_modules::Options;
-use infra_state::TERRAFORM_VERSION;
+use infra_state::{LockOptions, TERRAFORM_VERSION};
 
 use super::get;
 use crate::args::Init;
+use crate::backends::{Initialising, initialise};
 use crate::session::Session;
-use crate::{Exit, machine, output};
+use crate::{Exit, local, machine, output, store};
 
 pub(crate) fn run(args: &Init) -> Exit {
     if let Some(source) = &args.from_module {
@@ -30,6 +35,14 @@ pub(crate) fn run(args: &Init) -> Exit {
              plan",
         );
         return Exit(0);
+    }
+    if args.backend && !local::is_on() {
+        let (problems, sources) = backend(args);
+        let failed = problems.has_errors();
+        show(problems, &sources, args);
+        if failed {
+            return Exit(1);
+        }
     }
     if args.get {
         let options = Options { upgrade: args.upgrade, ask: args.screen.input };
@@ -57,4 +70,49 @@ pub(crate) fn run(args: &Init) -> Exit {
          of infra.\n\ninfra has been successfully initialized! Next: infra plan"
     ));
     Exit(0)
+}
+
+/// Sets up the backend. What is wrong with the rest of the configuration is told later.
+fn backend(args: &Init) -> (Diagnostics, Sources) {
+    let (module, mut sources, problems) = read_module(Path::new("."), ".");
+    if problems.has_errors() {
+        return (problems, sources);
+    }
+    let migrate = args.migrate_state || args.force_copy;
+    if migrate && args.screen.json {
+        let problem = Diagnostic::error(
+            "Incompatible options",
+            "With -json nobody can be told what is copied: leave one of them out.",
+        );
+        return (problem.into(), sources);
+    }
+    let timeout = match store::parse_duration(&args.lock_timeout) {
+        Ok(timeout) => timeout,
+        Err(problem) => return (problem.into(), sources),
+    };
+    let json = args.screen.json;
+    let say = |line: &str| match json {
+        true => machine::print(&infra_view::json::events::log(line)),
+        false => output::line(line),
+    };
+    let options = Initialising {
+        block: module.backend.as_ref(),
+        given: &args.backend_config,
+        reconfigure: args.reconfigure,
+        migrate,
+        force_copy: args.force_copy,
+        locking: LockOptions { enabled: args.lock, timeout },
+        ask: args.screen.input && !json && std::env::var_os("TF_INPUT").is_none_or(|v| v != "0" && v != "false"),
+        say: &say,
+    };
+    let problems = initialise(&options, &mut sources).unwrap_or_else(|problems| problems);
+    (problems, sources)
+}
+
+fn show(mut problems: Diagnostics, sources: &Sources, args: &Init) {
+    name_blocks(&mut problems, sources);
+    match args.screen.json {
+        true => machine::diagnostics(&problems, sources),
+        false => output::diagnostics(&problems, sources, output::use_colour(args.screen.no_color)),
+    }
 }

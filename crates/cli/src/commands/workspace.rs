@@ -1,15 +1,16 @@
 //! `infra workspace`: several states for one configuration.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use infra_diag::Diagnostic;
+use infra_state::{Backend, LockOptions, State};
 
 use crate::args::Workspace;
 use crate::session::Session;
-use crate::{Exit, output, store};
+use crate::{Exit, output, recording, store};
 
 pub(crate) fn run(args: Workspace) -> Exit {
-    let (session, _) = Session::load(true);
+    let (session, _) = Session::read(true);
     let done = match args {
         Workspace::List => list(&session),
         Workspace::Show => {
@@ -23,26 +24,20 @@ pub(crate) fn run(args: Workspace) -> Exit {
     match done {
         Ok(()) => Exit(0),
         Err(problem) => {
-            output::error(&problem.summary, &problem.detail);
+            session.show(problem.into());
             Exit(1)
         }
     }
 }
 
-fn names(session: &Session) -> Vec<String> {
-    let folder = session.backend.workspace_dir();
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names.insert(0, "default".into());
-    names
+fn names(backend: &dyn Backend) -> Result<Vec<String>, Diagnostic> {
+    let mut names = backend.workspaces().map_err(|error| store::explain(&error))?;
+    names.sort_by_key(|name| name != "default");
+    Ok(names)
 }
 
 fn list(session: &Session) -> Result<(), Diagnostic> {
-    for name in names(session) {
+    for name in names(session.backend()?)? {
         let mark = if name == session.workspace { "*" } else { " " };
         output::line(&format!("{mark} {name}"));
     }
@@ -72,37 +67,47 @@ fn chosen_by_environment() -> Result<(), Diagnostic> {
     }
 }
 
-fn choose(name: &str) -> Result<(), Diagnostic> {
-    let folder = store::data_dir();
-    let path = folder.join("environment");
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&path, name))
-        .map_err(|error| Diagnostic::error("Error selecting workspace", format!("{}: {error}.", path.display())))
-}
-
 fn new(session: &Session, name: &str) -> Result<(), Diagnostic> {
     chosen_by_environment()?;
     valid(name)?;
-    if names(session).iter().any(|n| n == name) {
+    let backend = session.backend()?;
+    if names(backend)?.iter().any(|n| n == name) {
         return Err(Diagnostic::error(
             format!("Workspace {name:?} already exists"),
             format!("Select it: infra workspace select {name}"),
         ));
     }
-    let folder: PathBuf = session.backend.workspace_dir().join(name);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Diagnostic::error("Error creating workspace", format!("{}: {error}.", folder.display())))?;
-    choose(name)?;
+    make(backend, name)?;
+    store::select(name)?;
     output::line(&format!(
         "Created and switched to workspace \"{name}\"!\n\nIt has a state of its own, which is empty."
     ));
     Ok(())
 }
 
+/// A workspace is there for others when its folder is; elsewhere, when it has a state.
+fn make(backend: &dyn Backend, name: &str) -> Result<(), Diagnostic> {
+    let mut kept = backend.state(name);
+    if backend.kind() == "local" {
+        let place = kept.place();
+        let folder = Path::new(&place).parent().unwrap_or(Path::new("."));
+        return std::fs::create_dir_all(folder)
+            .map_err(|error| Diagnostic::error("Error creating workspace", format!("{}: {error}.", folder.display())));
+    }
+    let made = kept.lock("init", LockOptions::default()).and_then(|()| {
+        if kept.read()?.is_none() {
+            kept.write(&mut State::new())?;
+        }
+        Ok(())
+    });
+    made.map_err(|error| store::explain(&error))?;
+    kept.unlock().map_err(|error| store::still_locked(&error))
+}
+
 fn select(session: &Session, name: &str, or_create: bool) -> Result<(), Diagnostic> {
     chosen_by_environment()?;
     valid(name)?;
-    if !names(session).iter().any(|n| n == name) {
+    if !names(session.backend()?)?.iter().any(|n| n == name) {
         if or_create {
             return new(session, name);
         }
@@ -111,7 +116,7 @@ fn select(session: &Session, name: &str, or_create: bool) -> Result<(), Diagnost
             format!("Make it: infra workspace new {name}"),
         ));
     }
-    choose(name)?;
+    store::select(name)?;
     output::line(&format!("Switched to workspace \"{name}\"."));
     Ok(())
 }
@@ -124,15 +129,17 @@ fn delete(session: &Session, name: &str, force: bool) -> Result<(), Diagnostic> 
             "The default workspace stays, and the one that is selected has to be left first: infra workspace select default",
         ));
     }
-    let folder = session.backend.workspace_dir().join(name);
-    if !folder.is_dir() {
+    let backend = session.backend()?;
+    if !names(backend)?.iter().any(|n| n == name) {
         return Err(Diagnostic::error(
             format!("Workspace {name:?} doesn't exist"),
             "See what there is: infra workspace list",
         ));
     }
-    let state = store::read_only(&folder.join("terraform.tfstate"))?;
-    if !force && state.is_some_and(|s| !s.resources.is_empty()) {
+    let mut kept = backend.state(name);
+    let state = kept.lock("workspace-delete", LockOptions::default()).and_then(|()| kept.read());
+    let state = state.map_err(|error| store::explain(&error))?;
+    if !force && state.as_ref().is_some_and(|s| !s.resources.is_empty()) {
         return Err(Diagnostic::error(
             "Workspace is not empty",
             format!(
@@ -140,8 +147,9 @@ fn delete(session: &Session, name: &str, force: bool) -> Result<(), Diagnostic> 
             ),
         ));
     }
-    std::fs::remove_dir_all(&folder)
-        .map_err(|error| Diagnostic::error("Error deleting workspace", format!("{}: {error}.", folder.display())))?;
+    kept.unlock().map_err(|error| store::still_locked(&error))?;
+    backend.delete(name).map_err(|error| store::explain(&error))?;
+    recording::deleted(name, kept.shelf().as_deref(), state.as_ref());
     output::line(&format!("Deleted workspace \"{name}\"!"));
     Ok(())
 }
