@@ -1,17 +1,17 @@
 //! Saved plans as files that only their owner can read.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::Write;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use infra_diag::Diagnostic;
-use infra_engine::saved::{SavedPlan, SavedPlanError};
+use infra_engine::saved::{SavedPlan, SavedPlanError, Sealed};
 use infra_state::State;
 use infra_value::{Kind, Value};
 
-/// Writes a plan.
-pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Diagnostic> {
+/// Writes a plan. Its digest.
+pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<String, Diagnostic> {
     if let Some((name, _)) = plan.plan.outputs.iter().find(|(_, output)| is_infinite_within(&output.after)) {
         return Err(Diagnostic::error(
             "Failed to write plan file",
@@ -20,14 +20,15 @@ pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Diagnostic> {
             ),
         ));
     }
+    let Sealed { text, digest } = plan.seal();
     let mut open = OpenOptions::new();
     let file = open.write(true).create(true).truncate(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| {
         // A file that was there before keeps its mode otherwise.
         file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(plan.to_text().as_bytes())
+        file.write_all(text.as_bytes())
     });
-    written.map_err(|error| {
+    written.map(|()| digest).map_err(|error| {
         Diagnostic::error(
             "Failed to write plan file",
             format!("The plan could not be written to {}: {error}.", path.display()),
@@ -57,7 +58,8 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, Diagnostic> {
             "it is a plan that Terraform has saved. Apply it with Terraform, or plan again with infra plan -out".into(),
         ));
     }
-    let text = String::from_utf8(text).map_err(|_| failed(SavedPlanError::NotAPlan.to_string()))?;
+    // What is no text is not what was saved: its digest tells.
+    let text = String::from_utf8_lossy(&text);
     SavedPlan::parse(&text).map_err(|error| match (&error, State::parse(&text)) {
         (SavedPlanError::NotAPlan, Ok(Some(_))) => failed("it is a state file, not a saved plan".into()),
         _ => failed(error.to_string()),
@@ -66,5 +68,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, Diagnostic> {
 
 /// Whether a file is a saved plan, as far as its beginning tells.
 pub(crate) fn is_plan(path: &Path) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"infra_plan\""))
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(400).read_to_end(&mut begin));
+    read.is_ok() && SavedPlan::is_likely(&String::from_utf8_lossy(&begin))
 }

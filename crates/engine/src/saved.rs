@@ -12,6 +12,8 @@ use infra_state::{State, path_from_json, path_to_json};
 use infra_value::{Kind, Marks, Number, Path, Value, type_from_json, type_to_json};
 use serde_json::{Map, Value as Json, json};
 
+use crate::attention::Finding;
+use crate::origin::{Origin, configuration_digest, sha256};
 use crate::plan::{
     Action, CheckKind, CheckObject, CheckResult, CheckStatus, GivenVariable, OutputChange, Plan, PlanMode, Reason,
     ResourceChange,
@@ -19,7 +21,7 @@ use crate::plan::{
 use crate::releases;
 
 /// The version of the file's format.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 /// A saved plan.
 #[derive(Clone, Debug)]
@@ -43,7 +45,29 @@ pub struct SavedPlan {
     pub settled: Vec<String>,
     /// Those that could not be found out about: the plan was made all the same.
     pub unsettled: Vec<String>,
+    /// A file of the configuration that was generated with the plan, and that the folder need not hold.
+    pub generated: Option<String>,
+    /// Who made it and from what, once it is to be saved.
+    pub origin: Origin,
+    /// The digest of its file; `None` as long as it is in none.
+    pub digest: Option<String>,
 }
+
+/// A saved plan as a file: its digest is the name of everything that the file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The text.
+    pub text: String,
+    /// The digest: `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+}
+
+/// What a file begins with, before its digest.
+const BEGIN: &str = "{\"infra_plan\":3,\"digest\":\"";
+/// What stands between the digest and the plan itself.
+const MIDDLE: &str = "\",\"content\":";
+/// What a file ends with.
+const END: &str = "}\n";
 
 /// Why a file is no saved plan that can be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -54,14 +78,47 @@ pub enum SavedPlanError {
     /// From another version of infra.
     #[error("it was saved by another version of infra (plan format {0}); plan again with this one")]
     OtherVersion(u64),
-    /// Damaged.
+    /// It is not what was saved any more.
+    #[error(
+        "it was changed after it was saved, or is not whole: it was saved with the digest {saved}, and what it holds now has \
+         {is}. Do not apply it: take the file as it was, or plan again"
+    )]
+    Changed {
+        /// The digest that it says it has.
+        saved: String,
+        /// The digest that it has.
+        is: String,
+    },
+    /// It is not what was saved any more, around the plan itself.
+    #[error(
+        "it was changed after it was saved, or is not whole: it does not begin and end as a saved plan does. Do not apply it: \
+         take the file as it was, or plan again"
+    )]
+    Broken,
+    /// It says what no plan says.
     #[error("it is damaged: {0}")]
     Damaged(String),
 }
 
 impl SavedPlan {
-    /// The text of the file. It holds values in clear, sensitive ones too: only its owner may read it.
-    pub fn to_text(&self) -> String {
+    /// The file. It holds values in clear, sensitive ones too: only its owner may read it.
+    pub fn seal(&self) -> Sealed {
+        let content = self.content().to_string();
+        let digest = content_digest(&content);
+        Sealed { text: format!("{BEGIN}{digest}{MIDDLE}{content}{END}"), digest }
+    }
+
+    /// The digest of the configuration that it was made from.
+    pub fn configuration_digest(&self) -> String {
+        configuration_digest(&self.configuration)
+    }
+
+    /// The digest of its variables. The same values have another one in another plan.
+    pub fn variables_digest(&self) -> String {
+        self.origin.variables.digest_of(&self.variables)
+    }
+
+    fn content(&self) -> Json {
         let plan = &self.plan;
         let changes = |list: &[ResourceChange]| Json::Array(list.iter().map(change_json).collect());
         let outputs: Map<String, Json> = plan.outputs.iter().map(|(n, o)| (n.to_string(), output_json(o))).collect();
@@ -72,8 +129,11 @@ impl SavedPlan {
             .collect();
         let variables: Map<String, Json> = self.variables.iter().map(|(n, v)| (n.to_string(), value_json(v))).collect();
         let relevant = |(resource, path): &(String, Path)| json!([resource, path_to_json(path)]);
-        let json = json!({
-            "infra_plan": FORMAT,
+        json!({
+            "origin": self.origin,
+            "configuration_digest": self.configuration_digest(),
+            "variables_digest": self.variables_digest(),
+            "generated": self.generated,
             "configuration": self.configuration.files,
             "modules": self.configuration.installed.to_json(),
             "workspace": self.workspace,
@@ -90,6 +150,7 @@ impl SavedPlan {
             "outputs": outputs,
             "prior_state": plan.prior_state.to_json(),
             "releases": plan.releases.iter().map(releases::saved::to_json).collect::<Vec<_>>(),
+            "attention": plan.attention.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "checks": plan.checks.iter().map(check_json).collect::<Vec<_>>(),
             "relevant": plan.relevant_attributes.iter().map(relevant).collect::<Vec<_>>(),
             "targets": plan.targets.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -97,22 +158,48 @@ impl SavedPlan {
             "applyable": plan.applyable,
             "complete": plan.complete,
             "errored": plan.errored,
-        });
-        json.to_string()
+        })
     }
 
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// When it is something else, or damaged.
+    /// When it is something else, or any byte of it is not as it was saved.
     pub fn parse(text: &str) -> Result<SavedPlan, SavedPlanError> {
-        let json: Json = serde_json::from_str(text).map_err(|_| SavedPlanError::NotAPlan)?;
-        match json["infra_plan"].as_u64() {
-            Some(FORMAT) => {}
-            Some(other) => return Err(SavedPlanError::OtherVersion(other)),
-            None => return Err(SavedPlanError::NotAPlan),
+        let Some((saved, content)) = parts(text) else { return Err(no_plan(text)) };
+        let is = content_digest(content);
+        if saved != is {
+            return Err(SavedPlanError::Changed { saved: saved.to_string(), is });
         }
-        read(&json).ok_or_else(|| SavedPlanError::Damaged("a part is missing or has another form".into()))
+        let damaged = || SavedPlanError::Damaged("a part is missing or has another form".into());
+        let json: Json = serde_json::from_str(content).map_err(|_| damaged())?;
+        let plan = read(&json).ok_or_else(damaged)?;
+        Ok(SavedPlan { digest: Some(is), ..plan })
+    }
+
+    /// Whether a file is a saved plan, whole or not, as far as its beginning tells.
+    pub fn is_likely(text: &str) -> bool {
+        let begin: String = text.chars().take(BEGIN.len() + MIDDLE.len() + 80).collect();
+        ["\"infra_plan\"", "\"digest\":\"sha256:", MIDDLE].iter().any(|sign| begin.contains(sign))
+    }
+}
+
+/// The digest that a file says it has, and the plan itself.
+fn parts(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix(BEGIN)?.strip_suffix(END)?.split_once(MIDDLE)
+}
+
+fn content_digest(content: &str) -> String {
+    sha256(&[BEGIN, content])
+}
+
+/// Why a text that does not have the form of a saved plan is none.
+fn no_plan(text: &str) -> SavedPlanError {
+    let version = |json: Json| json["infra_plan"].as_u64().filter(|_| json["content"].is_null());
+    match serde_json::from_str(text).ok().and_then(version) {
+        Some(other) if other != FORMAT => SavedPlanError::OtherVersion(other),
+        _ if SavedPlan::is_likely(text) => SavedPlanError::Broken,
+        _ => SavedPlanError::NotAPlan,
     }
 }
 
@@ -149,6 +236,7 @@ fn read(json: &Json) -> Option<SavedPlan> {
         outputs,
         prior_state,
         releases: list("releases")?.iter().map(releases::saved::from_json).collect::<Option<_>>()?,
+        attention: list("attention")?.iter().map(Finding::from_json).collect::<Option<_>>()?,
         checks: list("checks")?.iter().map(read_check).collect::<Option<_>>()?,
         relevant_attributes: list("relevant")?.iter().map(relevant).collect::<Option<_>>()?,
         targets: list("targets")?.iter().map(|t| parse_target(t.as_str()?).ok()).collect::<Option<_>>()?,
@@ -171,6 +259,9 @@ fn read(json: &Json) -> Option<SavedPlan> {
         lineage: text("lineage")?,
         settled: tokens("settled"),
         unsettled: tokens("unsettled"),
+        generated: text("generated"),
+        origin: serde_json::from_value(json["origin"].clone()).ok()?,
+        digest: None,
     })
 }
 
@@ -320,7 +411,7 @@ fn read_check(json: &Json) -> Option<CheckResult> {
 
 /// A value with its marks and unknown parts. Texts, truth values and tuples are themselves; the rest is an object of one
 /// member that says what it is.
-fn value_json(value: &Value) -> Json {
+pub(crate) fn value_json(value: &Value) -> Json {
     let (bare, marks) = value.clone().unmark();
     let members = |ms: &infra_value::Members| {
         Json::Object(ms.iter().map(|(name, v)| (name.to_string(), value_json(v))).collect())
@@ -409,6 +500,24 @@ mod tests {
         assert_eq!(SavedPlan::parse("PK\u{3}\u{4}").err(), Some(SavedPlanError::NotAPlan));
         assert_eq!(SavedPlan::parse("{\"version\": 4}").err(), Some(SavedPlanError::NotAPlan));
         assert_eq!(SavedPlan::parse("{\"infra_plan\": 99}").err(), Some(SavedPlanError::OtherVersion(99)));
-        assert!(matches!(SavedPlan::parse("{\"infra_plan\": 2}"), Err(SavedPlanError::Damaged(_))));
+        assert_eq!(SavedPlan::parse("{\"infra_plan\": 2}").err(), Some(SavedPlanError::OtherVersion(2)));
+    }
+
+    #[test]
+    fn a_changed_byte_of_a_file_is_found_wherever_it_is() {
+        let content = r#"{"origin":{},"workspace":"default"}"#;
+        let digest = content_digest(content);
+        let text = format!("{BEGIN}{digest}{MIDDLE}{content}{END}");
+        assert!(BEGIN.contains(&format!("\"infra_plan\":{FORMAT},")));
+        // As it is, it is whole, although no plan.
+        assert!(matches!(SavedPlan::parse(&text), Err(SavedPlanError::Damaged(_))));
+        for at in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= 1 << (at % 7);
+            let changed = String::from_utf8(bytes).expect("text");
+            let found = SavedPlan::parse(&changed).err();
+            let told = matches!(found, Some(SavedPlanError::Changed { .. } | SavedPlanError::Broken));
+            assert!(told && SavedPlan::is_likely(&changed), "byte {at}: {found:?}");
+        }
     }
 }
