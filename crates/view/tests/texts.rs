@@ -101,8 +101,17 @@ fn recorded_states_read_as_they_were_printed() {
         let recorded: Json = serde_json::from_str(line).unwrap();
         let text = state_text(&recorded["state"], &find, &TextOptions::default());
         let expected = recorded["text"].as_str().unwrap();
-        assert!(text == expected, "{}", similar::TextDiff::from_lines(expected, &text).unified_diff());
+        let same = text.lines().count() == expected.lines().count()
+            && text.lines().zip(expected.lines()).all(|(ours, theirs)| ours == theirs || hides(ours, theirs));
+        assert!(same, "{}", similar::TextDiff::from_lines(expected, &text).unified_diff());
     }
+}
+
+/// Whether a line hides what was printed. `output` of terraform_data repeats `input`: what is sensitive there is printed in
+/// clear by Terraform, and not here.
+fn hides(ours: &str, theirs: &str) -> bool {
+    let name = |line: &str| line.split_once(" = ").map(|(name, _)| name.to_string());
+    ours.ends_with(" = (sensitive value)") && name(ours).is_some() && name(ours) == name(theirs)
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Line {
 }
 
 impl Line {
-    fn info(ty: &'static str, message: String, name: &'static str, data: Json) -> Line {
+    pub(super) fn info(ty: &'static str, message: String, name: &'static str, data: Json) -> Line {
         Line { level: "info", message, ty, data: Some((name, data)) }
     }
 
@@ -197,11 +197,6 @@ pub enum Operation {
     Destroy,
 }
 
-/// What happens to a release.
-pub fn release(address: &str, what: &str) -> Line {
-    Line::info("release", format!("{address}: {what}"), "release", json!({"address": address, "what": what}))
-}
-
 /// How many objects are, or were, added, changed, imported and removed.
 pub fn change_summary(counts: Counts, operation: Operation) -> Line {
     let Counts { add, change, destroy, import } = counts;
@@ -250,11 +245,11 @@ fn outputs_line(outputs: Map<String, Json>) -> Option<Line> {
 /// An attribute that tells which object it is: its name and its value.
 pub type Id<'i> = Option<(&'i str, &'i str)>;
 
-fn id_text(id: Id<'_>) -> String {
+pub(super) fn id_text(id: Id<'_>) -> String {
     id.map(|(name, value)| format!(" [{name}={value}]")).unwrap_or_default()
 }
 
-fn hook(address: &ResourceInstance, action: Option<Action>, id: Id<'_>, elapsed: Option<Duration>) -> Json {
+pub(super) fn hook(address: &ResourceInstance, action: Option<Action>, id: Id<'_>, elapsed: Option<Duration>) -> Json {
     let mut json = Map::new();
     json.insert("resource".into(), resource_json(address));
     if let Some(action) = action {

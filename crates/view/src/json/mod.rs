@@ -2,6 +2,7 @@
 
 mod configuration;
 pub mod events;
+pub mod infra_events;
 mod plan;
 mod releases;
 mod state;
@@ -9,6 +10,7 @@ mod value;
 
 pub use configuration::configuration_json;
 pub use events::{diagnostic_json, validate_json};
+pub(crate) use plan::hide_repeated;
 pub use plan::{plan_json, told_json};
 pub use state::state_json;
 pub use value::{known_json, sensitive_json, unknown_json};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use infra_address::ModuleInstance;
 use infra_engine::Registry;
+use infra_engine::attention::Finding;
 use infra_engine::plan::{Action, OutputChange, Plan, ResourceChange};
 use infra_state::TERRAFORM_VERSION;
 use infra_value::{Value, type_to_json};
@@ -38,7 +39,7 @@ pub fn plan_json(plan: &Plan, registry: &Registry, configuration: Option<Json>) 
     if let Some(checks) = checks_json(&plan.checks) {
         top.insert("checks".into(), checks);
     }
-    releases(plan, &mut top);
+    own(plan, &mut top);
     top.insert("timestamp".into(), json!(plan.timestamp));
     top.insert("applyable".into(), json!(plan.applyable));
     top.insert("complete".into(), json!(plan.complete));
@@ -54,10 +55,45 @@ pub fn told_json(plan: &Plan) -> Json {
     };
     let mut top = Map::new();
     changes(plan, is_told, &mut top);
+    for list in ["resource_drift", "resource_changes"] {
+        for told in top.get_mut(list).and_then(Json::as_array_mut).into_iter().flatten() {
+            hide_repeated(&mut told["change"]["before_sensitive"]);
+            hide_repeated(&mut told["change"]["after_sensitive"]);
+        }
+    }
     relevant_attributes(plan, &mut top);
-    releases(plan, &mut top);
+    own(plan, &mut top);
     top.insert("errored".into(), json!(plan.errored));
     Json::Object(top)
+}
+
+/// Attributes that repeat another one, by the names of both: what is sensitive of that is so there, too, though the
+/// providers that plans are compatible with do not say so.
+const REPEATED: &[(&str, &str)] = &[("tags", "tags_all"), ("input", "output")];
+
+/// Marks as sensitive what repeats something sensitive.
+pub(crate) fn hide_repeated(sensitive: &mut Json) {
+    for (own, repeated) in REPEATED {
+        if let Some(own) = sensitive.get(*own).cloned() {
+            unite(&mut sensitive[*repeated], own);
+        }
+    }
+}
+
+/// Adds to what is sensitive.
+fn unite(all: &mut Json, more: Json) {
+    match (all, more) {
+        (_, Json::Bool(false) | Json::Null) => {}
+        (Json::Bool(true), _) => {}
+        (all, Json::Bool(true)) => *all = json!(true),
+        (Json::Object(all), Json::Object(more)) => {
+            more.into_iter().for_each(|(name, more)| unite(all.entry(name).or_insert(Json::Bool(false)), more));
+        }
+        (Json::Array(all), Json::Array(more)) => all.iter_mut().zip(more).for_each(|(all, more)| unite(all, more)),
+        (_, Json::Object(more)) if more.is_empty() => {}
+        (_, Json::Array(more)) if more.is_empty() => {}
+        (all, more) => *all = more,
+    }
 }
 
 /// What changes: objects, those that `listed` picks, and outputs.
@@ -82,9 +118,17 @@ fn relevant_attributes(plan: &Plan, top: &mut Map<String, Json>) {
     }
 }
 
-fn releases(plan: &Plan, top: &mut Map<String, Json>) {
+/// What Terraform's plans do not have stands under a key of its own, if there is any of it.
+fn own(plan: &Plan, top: &mut Map<String, Json>) {
+    let mut own = Map::new();
+    if !plan.attention.is_empty() {
+        own.insert("attention".into(), plan.attention.iter().map(Finding::to_json).collect());
+    }
     if !plan.releases.is_empty() {
-        top.insert("infra".into(), json!({"releases": super::releases::releases_json(&plan.releases)}));
+        own.insert("releases".into(), super::releases::releases_json(&plan.releases));
+    }
+    if !own.is_empty() {
+        top.insert("infra".into(), Json::Object(own));
     }
 }
 
@@ -193,4 +237,32 @@ fn planned_values(plan: &Plan, registry: &Registry) -> Json {
     }
     values.insert("root_module".into(), module_tree(&ModuleInstance::root(), &mut modules));
     Json::Object(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_something_sensitive_is_sensitive() {
+        for (given, wanted) in [
+            (json!({"tags": true}), json!({"tags": true, "tags_all": true})),
+            (
+                json!({"tags": {"a": true}, "tags_all": {"b": true}}),
+                json!({"tags": {"a": true}, "tags_all": {"b": true, "a": true}}),
+            ),
+            (json!({"tags": {}, "tags_all": {}}), json!({"tags": {}, "tags_all": {}})),
+            (
+                json!({"input": [false, true], "output": [false, false]}),
+                json!({"input": [false, true], "output": [false, true]}),
+            ),
+            (json!({"input": {"a": {"b": true}}}), json!({"input": {"a": {"b": true}}, "output": {"a": {"b": true}}})),
+            (json!({"name": true}), json!({"name": true})),
+            (json!(true), json!(true)),
+        ] {
+            let mut sensitive = given.clone();
+            hide_repeated(&mut sensitive);
+            assert_eq!(sensitive, wanted, "{given}");
+        }
+    }
 }

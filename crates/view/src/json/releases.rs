@@ -12,7 +12,7 @@ pub(crate) fn releases_json(releases: &[ReleaseChange]) -> Json {
     Json::Array(releases.iter().map(release_json).collect())
 }
 
-fn release_json(change: &ReleaseChange) -> Json {
+pub(super) fn release_json(change: &ReleaseChange) -> Json {
     let reverted = change.record.as_ref().and_then(|r| r.reverted.as_ref());
     json!({
         "address": change.release.address,
@@ -41,7 +41,7 @@ fn step_json(step: &Step) -> Json {
     json!({"name": step.name, "text": step.text, "seconds": step.estimate.as_secs()})
 }
 
-fn reverted_json(reverted: &Reverted) -> Json {
+pub(super) fn reverted_json(reverted: &Reverted) -> Json {
     let at: SystemTime = reverted.at.into();
     let at = jiff::Timestamp::try_from(at).unwrap_or_default();
     json!({"at": at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "by": reverted.by, "reason": reverted.reason})

@@ -1,8 +1,8 @@
 //! The body of a block: attributes, then nested blocks.
 
-use super::diff::{Block, Diff, Group, Sign, What};
 use super::pen::Style;
 use super::render::{attribute_name, entry, is_telling, render, warnings};
+use crate::difference::diff::{Block, Diff, Group, Sign, What};
 
 /// From the opening to the closing brace.
 pub(super) fn block(block: &Block<'_>, diff: &Diff<'_>, level: usize, style: Style) -> String {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::diff::{Diff, Sign};
 use super::pen::Style;
 use super::render::{attribute_name, entry, is_telling, render, warnings};
 use super::text_value::quoted;
+use crate::difference::diff::{Diff, Sign};
 
 type Members<'j> = BTreeMap<&'j str, Diff<'j>>;
 
@@ -65,7 +65,7 @@ pub(super) fn map(members: &Members<'_>, diff: &Diff<'_>, level: usize, style: S
             hidden += 1;
             continue;
         }
-        let end = if matches!(member.what, super::diff::What::Object(_)) { "," } else { "" };
+        let end = if matches!(member.what, crate::difference::diff::What::Object(_)) { "," } else { "" };
         out += &entry(member, key, width, level + 1, inner, end);
     }
     count(&mut out, "element", hidden, level + 1, style);

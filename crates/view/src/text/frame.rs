@@ -4,14 +4,17 @@ use infra_diag::wrap;
 use infra_engine::plan::PlanMode;
 use serde_json::Value as Json;
 
-use super::diff::{Diff, Sign};
-use super::drift::{drift_note, relevant_drift};
+use super::attention::attention;
+use super::drift::drift_note;
 use super::outputs::outputs;
-use super::paths::Paths;
 use super::pen::{Ink, Pen};
-use super::releases::{active, releases};
-use super::resource::{Action, Entry, LEGEND, compare, resource};
+use super::releases::releases;
+use super::resource::{LEGEND, resource, symbol};
 use super::{SchemaOf, TextOptions};
+use crate::difference::diff::{Diff, Sign};
+use crate::difference::entry::{Action, Entry};
+use crate::difference::told::{counts, listed, relevant_drift};
+use crate::releases::releasing;
 
 /// The text of a plan, from its published JSON: everything between the progress lines and the closing advice. It begins
 /// with the empty line that sets it off from what was printed before.
@@ -24,15 +27,12 @@ pub fn plan_text<'s>(plan: &Json, schemas: SchemaOf<'_, 's>, options: &TextOptio
     if options.mode != PlanMode::RefreshOnly && !does_something && outputs.is_empty() {
         drift.clear();
     }
-    let mut out = match drift.is_empty() {
-        true => String::new(),
-        false => drift_note(&drift, options, pen),
-    };
+    let mut out = attention(plan, options, pen);
+    if !drift.is_empty() {
+        out += &drift_note(&drift, options, pen);
+    }
     let releases = releases(plan, options, pen);
-    let releasing = match active(plan) {
-        0 => String::new(),
-        n => format!(", {n} to release"),
-    };
+    let releasing = releasing(plan);
     if changes.is_empty() && outputs.is_empty() && !releases.is_empty() {
         let closing = match releasing.is_empty() {
             true => String::new(),
@@ -76,40 +76,16 @@ pub fn plan_text<'s>(plan: &Json, schemas: SchemaOf<'_, 's>, options: &TextOptio
     out
 }
 
-/// The objects that are shown.
-fn listed<'j, 's: 'j>(plan: &'j Json, schemas: SchemaOf<'_, 's>) -> Vec<(Entry<'j>, Diff<'j>)> {
-    let entries = plan["resource_changes"].as_array().map_or(&[][..], Vec::as_slice);
-    let entries = entries.iter().map(Entry::of).filter(|entry| match entry.action {
-        Action::NoOp => entry.moved_from().is_some() || entry.is_imported(),
-        Action::Delete => !entry.is_data(),
-        _ => true,
-    });
-    entries.map(|entry| (entry, compare(entry, entry.schema(schemas), Paths::everything()))).collect()
-}
-
 fn legend(changes: &[(Entry<'_>, Diff<'_>)], options: &TextOptions, pen: Pen) -> String {
     let intro = "Terraform used the selected providers to generate the following execution plan. Resource actions are \
                  indicated with the following symbols:";
     let mut out = format!("\n{}\n", wrap(intro, options.width()));
     for (action, meaning) in LEGEND {
         if changes.iter().any(|(entry, _)| entry.action == action) {
-            out += &format!("{} {meaning}\n", action.symbol(pen));
+            out += &format!("{} {meaning}\n", symbol(action, pen));
         }
     }
     out
-}
-
-fn counts(changes: &[(Entry<'_>, Diff<'_>)]) -> String {
-    let count = |of: &dyn Fn(&Entry<'_>) -> bool| changes.iter().filter(|(entry, _)| of(entry)).count();
-    let replaced = count(&|e| e.action.is_replace());
-    let add = count(&|e| e.action == Action::Create) + replaced;
-    let change = count(&|e| e.action == Action::Update);
-    let destroy = count(&|e| e.action == Action::Delete) + replaced;
-    let imported = match count(&|e| e.is_imported()) {
-        0 => String::new(),
-        n => format!("{n} to import, "),
-    };
-    format!("{imported}{add} to add, {change} to change, {destroy} to destroy")
 }
 
 /// What is said where there is nothing to do.

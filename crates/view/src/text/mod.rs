@@ -1,15 +1,12 @@
 //! Plans, states and values as text.
 
+mod attention;
 mod block;
-mod change;
 mod collection;
-mod compare;
-mod diff;
 mod drift;
 mod frame;
+mod history;
 mod outputs;
-mod pairing;
-mod paths;
 mod pen;
 mod releases;
 mod render;
@@ -24,6 +21,12 @@ use infra_engine::plan::PlanMode;
 use infra_schema::Schema;
 
 pub use frame::{plan_advice, plan_text};
+pub(crate) use history::{done, record_facts, subject, summary, symbol, when};
+pub use history::{history_table, record_text};
+pub(crate) use outputs::outputs_patch;
+pub(crate) use render::{attribute_name, is_telling};
+pub(crate) use resource::object_patch;
+pub(crate) use state::{outputs_of_state_plain, standing_patch};
 pub use state::{resource_text, state_text};
 pub use values::{output_text, outputs_text};
 

@@ -1,6 +1,6 @@
 //! Signs, colours and the small pieces of text that stand everywhere in a plan.
 
-use super::diff::Sign;
+use crate::difference::diff::Sign;
 
 /// ANSI colours, or none of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +52,18 @@ impl Pen {
     }
 }
 
+/// Where the signs of lines stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Signs {
+    /// In a column of their own before the name.
+    #[default]
+    Beside,
+    /// At the beginning of the line, as in a patch: `!` for what changes.
+    First,
+    /// Nowhere: nothing changes.
+    Nowhere,
+}
+
 /// How a part is shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Style {
@@ -62,15 +74,27 @@ pub(super) struct Style {
     pub(super) plain_removal: bool,
     /// The part forces a replacement, whatever it says of itself.
     pub(super) replaces: bool,
-    /// There is no column for signs: nothing changes.
-    pub(super) no_signs: bool,
+    /// Where signs stand.
+    pub(super) signs: Signs,
 }
 
 impl Style {
     /// The beginning of a line: the indent of its level, its sign, and a space.
     pub(super) fn start(&self, level: usize, sign: Sign) -> String {
         let indent = "    ".repeat(level);
-        if self.no_signs { indent } else { format!("{indent}{} ", self.pen.sign(sign)) }
+        match self.signs {
+            Signs::Beside => format!("{indent}{} ", self.pen.sign(sign)),
+            Signs::Nowhere => indent,
+            Signs::First => {
+                let sign = match sign {
+                    Sign::Same => ' ',
+                    Sign::Create => '+',
+                    Sign::Update => '!',
+                    Sign::Delete => '-',
+                };
+                format!("{sign} {indent}")
+            }
+        }
     }
 
     /// What follows a value that goes away.

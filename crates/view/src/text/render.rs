@@ -1,8 +1,8 @@
 //! A difference as text.
 
-use super::diff::{Diff, Sign, What};
 use super::pen::Style;
 use super::{block, collection, text_value};
+use crate::difference::diff::{Diff, Sign, What};
 
 /// The value of an attribute, the body of a block or an element, beginning on the line that it stands on. `level` is the
 /// indent of that line.
@@ -52,7 +52,7 @@ pub(super) fn warnings(diff: &Diff<'_>, level: usize, style: Style) -> String {
 }
 
 /// The name of an attribute as it is written: quoted if it is no identifier.
-pub(super) fn attribute_name(name: &str) -> String {
+pub(crate) fn attribute_name(name: &str) -> String {
     match infra_lang::syntax::is_identifier(name) {
         true => name.to_string(),
         false => text_value::quoted(name),
@@ -60,7 +60,7 @@ pub(super) fn attribute_name(name: &str) -> String {
 }
 
 /// Whether an attribute of this name is shown even if it does not change: it tells which object it is.
-pub(super) fn is_telling(name: &str) -> bool {
+pub(crate) fn is_telling(name: &str) -> bool {
     matches!(name, "id" | "name" | "tags")
 }
 

@@ -1,27 +1,11 @@
 //! What would happen to one object: comment lines, and the resource's body.
 
-use infra_schema::Schema;
 use serde_json::Value as Json;
 
-use super::change::Change;
-use super::compare::{compare_block, compare_untyped, tells_empty_from_null};
-use super::diff::{Block, Diff, Sign, What};
-use super::paths::Paths;
-use super::pen::{Ink, Pen, Style};
+use super::pen::{Ink, Pen, Signs, Style};
 use super::render::render;
-
-/// What is planned for a whole object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    NoOp,
-    Create,
-    Read,
-    Update,
-    DeleteThenCreate,
-    CreateThenDelete,
-    Delete,
-    Forget,
-}
+use crate::difference::diff::{Diff, Sign};
+use crate::difference::entry::{Action, Entry};
 
 /// The actions that have a line in the legend, in its order.
 pub(super) const LEGEND: [(Action, &str); 6] = [
@@ -33,110 +17,19 @@ pub(super) const LEGEND: [(Action, &str); 6] = [
     (Action::Read, "read (data resources)"),
 ];
 
-impl Action {
-    /// What the `actions` of a change say.
-    pub(super) fn of(change: &Json) -> Action {
-        let names = change["actions"].as_array().map_or(&[][..], Vec::as_slice);
-        let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
-        match names.as_slice() {
-            ["create"] => Action::Create,
-            ["read"] => Action::Read,
-            ["update"] => Action::Update,
-            ["delete", "create"] => Action::DeleteThenCreate,
-            ["create", "delete"] => Action::CreateThenDelete,
-            ["delete"] => Action::Delete,
-            ["forget"] | ["create", "forget"] => Action::Forget,
-            _ => Action::NoOp,
-        }
+/// The symbol before the resource.
+pub(super) fn symbol(action: Action, pen: Pen) -> String {
+    let (plus, minus) = (|| pen.paint(Ink::Green, "+"), || pen.paint(Ink::Red, "-"));
+    match action {
+        Action::NoOp => pen.sign(Sign::Same),
+        Action::Create => pen.sign(Sign::Create),
+        Action::Update => pen.sign(Sign::Update),
+        Action::Delete => pen.sign(Sign::Delete),
+        Action::Read => format!(" {}", pen.paint(Ink::Cyan, "<=")),
+        Action::DeleteThenCreate => format!("{}/{}", minus(), plus()),
+        Action::CreateThenDelete => format!("{}/{}", plus(), minus()),
+        Action::Forget => format!(" {}", pen.paint(Ink::Red, ".")),
     }
-
-    pub(super) fn is_replace(self) -> bool {
-        matches!(self, Action::DeleteThenCreate | Action::CreateThenDelete)
-    }
-
-    /// The symbol before the resource.
-    pub(super) fn symbol(self, pen: Pen) -> String {
-        let (plus, minus) = (|| pen.paint(Ink::Green, "+"), || pen.paint(Ink::Red, "-"));
-        match self {
-            Action::NoOp => pen.sign(Sign::Same),
-            Action::Create => pen.sign(Sign::Create),
-            Action::Update => pen.sign(Sign::Update),
-            Action::Delete => pen.sign(Sign::Delete),
-            Action::Read => format!(" {}", pen.paint(Ink::Cyan, "<=")),
-            Action::DeleteThenCreate => format!("{}/{}", minus(), plus()),
-            Action::CreateThenDelete => format!("{}/{}", plus(), minus()),
-            Action::Forget => format!(" {}", pen.paint(Ink::Red, ".")),
-        }
-    }
-}
-
-/// One entry of `resource_changes` or `resource_drift`.
-#[derive(Clone, Copy)]
-pub(super) struct Entry<'j> {
-    pub(super) json: &'j Json,
-    pub(super) action: Action,
-}
-
-impl<'j> Entry<'j> {
-    pub(super) fn of(json: &'j Json) -> Entry<'j> {
-        Entry { json, action: Action::of(&json["change"]) }
-    }
-    fn text(&self, name: &str) -> &'j str {
-        self.json[name].as_str().unwrap_or_default()
-    }
-    pub(super) fn address(&self) -> &'j str {
-        self.text("address")
-    }
-    /// Its address before a move.
-    pub(super) fn moved_from(&self) -> Option<&'j str> {
-        self.json["previous_address"].as_str().filter(|previous| *previous != self.address())
-    }
-    pub(super) fn is_imported(&self) -> bool {
-        !self.json["change"]["importing"].is_null()
-    }
-    pub(super) fn is_data(&self) -> bool {
-        self.text("mode") == "data"
-    }
-    pub(super) fn schema<'s>(&self, schemas: super::SchemaOf<'_, 's>) -> Option<&'s Schema> {
-        schema_of(self.json, schemas)
-    }
-}
-
-/// The schema of a resource, by what the published JSON says of it.
-pub(super) fn schema_of<'s>(json: &Json, schemas: super::SchemaOf<'_, 's>) -> Option<&'s Schema> {
-    let text = |name: &str| json[name].as_str().unwrap_or_default();
-    schemas(text("provider_name"), text("mode"), text("type"))
-}
-
-/// The difference between the object before and after, as far as it is looked at.
-pub(super) fn compare<'j>(entry: Entry<'j>, schema: Option<&'j Schema>, relevant: Paths<'j>) -> Diff<'j> {
-    let change = Change::of(&entry.json["change"], relevant);
-    let change = if entry.action == Action::Forget { change.unchanged() } else { change };
-    compare_change(change, schema)
-}
-
-/// The difference of two objects of a schema.
-pub(super) fn compare_change<'j>(mut change: Change<'j>, schema: Option<&'j Schema>) -> Diff<'j> {
-    change.empty_is_null = schema.is_some_and(|s| !tells_empty_from_null(&s.block));
-    match schema {
-        Some(schema) => compare_block(&change, &schema.block),
-        None => without_schema(&change),
-    }
-}
-
-/// All members as attributes.
-fn without_schema<'j>(change: &Change<'j>) -> Diff<'j> {
-    let mut sign = change.outer_sign();
-    let mut block = Block::default();
-    for name in change.member_names() {
-        let child = change.attribute(name);
-        let diff = compare_untyped(child.clone());
-        if diff.sign != Sign::Same || !child.is_nothing() {
-            sign = sign.and(diff.sign);
-            block.attributes.insert(name, diff);
-        }
-    }
-    Diff { what: What::Block(block), sign, replace: false }
 }
 
 /// Comment and body.
@@ -144,8 +37,22 @@ pub(super) fn resource(entry: Entry<'_>, diff: &Diff<'_>, drift: bool, pen: Pen)
     let style = Style { pen, show_unchanged: entry.is_imported(), ..Style::default() };
     let keyword = if entry.is_data() { "data" } else { "resource" };
     let header = format!("{keyword} \"{}\" \"{}\"", entry.text("type"), entry.text("name"));
-    let (comment, symbol) = (comment(entry, drift, pen), entry.action.symbol(pen));
+    let (comment, symbol) = (comment(entry, drift, pen), symbol(entry.action, pen));
     format!("{comment}{symbol} {header} {}\n", render(diff, 0, style))
+}
+
+/// The body as a patch: what comes, goes and changes has its sign at the beginning of the line.
+pub(crate) fn object_patch(entry: Entry<'_>, diff: &Diff<'_>) -> String {
+    let style = Style { signs: Signs::First, show_unchanged: entry.is_imported(), ..Style::default() };
+    let keyword = if entry.is_data() { "data" } else { "resource" };
+    let sign = match entry.action {
+        Action::Create | Action::Read => Sign::Create,
+        Action::Delete => Sign::Delete,
+        Action::NoOp | Action::Forget => Sign::Same,
+        Action::Update | Action::DeleteThenCreate | Action::CreateThenDelete => Sign::Update,
+    };
+    let (start, body) = (style.start(0, sign), render(diff, 0, style));
+    format!("{start}{keyword} \"{}\" \"{}\" {body}\n", entry.text("type"), entry.text("name"))
 }
 
 fn comment(entry: Entry<'_>, drift: bool, pen: Pen) -> String {

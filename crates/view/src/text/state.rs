@@ -3,16 +3,18 @@
 use infra_value::{Type, type_from_json};
 use serde_json::{Map, Value as Json};
 
-use super::change::Change;
-use super::compare::compare_attribute;
-use super::pen::{Ink, Pen, Style};
+use super::pen::{Ink, Pen, Signs, Style};
 use super::render::render;
-use super::resource::{compare_change, schema_of};
 use super::{SchemaOf, TextOptions};
+use crate::difference::change::Change;
+use crate::difference::compare::compare_attribute;
+use crate::difference::diff::Sign;
+use crate::difference::entry::{compare_change, schema_of};
+use crate::json::hide_repeated;
 
 fn style(options: &TextOptions) -> Style {
     let pen = Pen { colour: options.colour };
-    Style { pen, show_unchanged: true, no_signs: true, ..Style::default() }
+    Style { pen, show_unchanged: true, signs: Signs::Nowhere, ..Style::default() }
 }
 
 /// A whole state, from its published JSON.
@@ -28,6 +30,12 @@ pub fn state_text(state: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions
         out.push_str(&outputs_of_state(outputs, options));
     }
     out
+}
+
+/// The outputs of a state, a line or several for each; empty if there are none.
+pub(crate) fn outputs_of_state_plain(state: &Json) -> String {
+    let outputs = state["values"]["outputs"].as_object();
+    outputs.map_or_else(String::new, |outputs| outputs_of_state(outputs, &TextOptions::default()))
 }
 
 fn module(json: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions, out: &mut String) {
@@ -49,19 +57,31 @@ fn module(json: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions, out: &m
 
 /// One resource of a published state: its address, and its attributes as they would be written.
 pub fn resource_text(resource: &Json, schemas: SchemaOf<'_, '_>, options: &TextOptions) -> String {
-    let text = |name: &str| resource[name].as_str().unwrap_or_default();
-    let style = style(options);
     let suffix = match resource["deposed_key"].as_str() {
         Some(key) => format!(" (deposed object {key})"),
         None if resource["tainted"] == true => " (tainted)".to_string(),
         None => String::new(),
     };
+    let style = style(options);
+    let address = resource["address"].as_str().unwrap_or_default();
+    let heading = style.pen.paint(Ink::Bold, &format!("# {address}:{suffix}"));
+    format!("{heading}\n{}", body(resource, schemas, style))
+}
+
+/// One resource of a published state as lines of which none is a change.
+pub(crate) fn standing_patch(resource: &Json, schemas: SchemaOf<'_, '_>) -> String {
+    body(resource, schemas, Style { signs: Signs::First, ..style(&TextOptions::default()) })
+}
+
+fn body(resource: &Json, schemas: SchemaOf<'_, '_>, style: Style) -> String {
+    let text = |name: &str| resource[name].as_str().unwrap_or_default();
     let keyword = if text("mode") == "data" { "data" } else { "resource" };
-    let (ty, name) = (text("type"), text("name"));
     let schema = schema_of(resource, schemas);
-    let diff = compare_change(Change::standing(&resource["values"], &resource["sensitive_values"]), schema);
-    let heading = style.pen.paint(Ink::Bold, &format!("# {}:{suffix}", text("address")));
-    format!("{heading}\n{keyword} \"{ty}\" \"{name}\" {}\n", render(&diff, 0, style))
+    let mut sensitive = resource["sensitive_values"].clone();
+    hide_repeated(&mut sensitive);
+    let diff = compare_change(Change::standing(&resource["values"], &sensitive), schema);
+    let start = style.start(0, Sign::Same);
+    format!("{start}{keyword} \"{}\" \"{}\" {}\n", text("type"), text("name"), render(&diff, 0, style))
 }
 
 fn outputs_of_state(outputs: &Map<String, Json>, options: &TextOptions) -> String {

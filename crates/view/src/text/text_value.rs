@@ -3,12 +3,12 @@
 use infra_lang::functions::quote;
 use serde_json::Value as Json;
 
-use super::change::Change;
-use super::compare::compare_untyped;
-use super::diff::{Diff, Sign, What};
-use super::pairing::pair_lists;
 use super::pen::{Ink, Style};
 use super::render::render;
+use crate::difference::change::Change;
+use crate::difference::compare::compare_untyped;
+use crate::difference::diff::{Diff, Sign, What};
+use crate::difference::pairing::pair_lists;
 
 /// A text in quotes, with escapes for what cannot be seen.
 pub(super) fn quoted(text: &str) -> String {

@@ -72,11 +72,33 @@ impl Cloud {
         self.post("rds", "", &body).contains(&format!("<DBInstanceIdentifier>{name}<"))
     }
 
+    /// Makes a bucket.
+    pub fn make_bucket(&self, name: &str) {
+        let body = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint>\
+                    </CreateBucketConfiguration>";
+        let answer = self.send(&format!("PUT /{name}"), "s3", "", "application/xml", body);
+        assert!(answer.split(' ').nth(1) == Some("200"), "{answer}");
+    }
+
+    /// Makes a DynamoDB table with the key that locks of states have.
+    pub fn make_lock_table(&self, name: &str) {
+        let body = format!(
+            r#"{{"TableName":"{name}","BillingMode":"PAY_PER_REQUEST","KeySchema":[{{"AttributeName":"LockID","KeyType":
+            "HASH"}}],"AttributeDefinitions":[{{"AttributeName":"LockID","AttributeType":"S"}}]}}"#
+        );
+        let answer = self.post("dynamodb", "DynamoDB_20120810.CreateTable", &body);
+        assert!(answer.split(' ').nth(1) == Some("200"), "{answer}");
+    }
+
     /// One call of a service; the text of the answer.
     fn post(&self, service: &str, target: &str, body: &str) -> String {
         let kind = if target.is_empty() { "x-www-form-urlencoded" } else { "x-amz-json-1.1" };
+        self.send("POST /", service, target, &format!("application/{kind}"), body)
+    }
+
+    fn send(&self, what: &str, service: &str, target: &str, kind: &str, body: &str) -> String {
         let request = format!(
-            "POST / HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/{kind}\r\nX-Amz-Target: {target}\r\n\
+            "{what} HTTP/1.0\r\nHost: localhost\r\nContent-Type: {kind}\r\nX-Amz-Target: {target}\r\n\
              Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{service}/aws4_request, \
              SignedHeaders=host, Signature=0\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()

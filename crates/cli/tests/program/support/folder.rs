@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -76,6 +76,8 @@ impl Folder {
 
     /// Writes a file.
     pub fn write(&self, file: &str, text: &str) {
+        let folder = self.path(file).parent().map(Path::to_path_buf).unwrap_or_default();
+        fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         fs::write(self.path(file), text).unwrap_or_else(|error| panic!("{file}: {error}"));
     }
 
@@ -111,12 +113,7 @@ impl Folder {
 
     /// Runs infra, without any of this machine's settings.
     pub fn infra<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Outcome {
-        let output = self.command(arguments).output().expect("infra starts");
-        Outcome {
-            status: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Outcome::of(self.command(arguments).output().expect("infra starts"))
     }
 }
 
@@ -128,6 +125,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of a program that has ended.
+    pub fn of(output: Output) -> Outcome {
+        Outcome {
+            status: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// That it ended with this status.
     #[track_caller]
     pub fn status(self, wanted: i32) -> Outcome {
@@ -159,7 +165,7 @@ impl Outcome {
         for text in texts {
             assert!(flat.contains(text), "{text:?} is not in:\n{}\n{}", this.stdout, this.stderr);
         }
-        assert!(!flat.contains("panicked"), "{}", this.stderr);
+        assert!(!flat.contains("has crashed"), "{}", this.stderr);
         assert!(!flat.contains('\u{1b}'), "{}", this.stderr);
         this
     }

@@ -21,8 +21,12 @@ pub enum Fault {
     Withhold,
     /// The cloud does what it is asked to, and the connection is cut.
     Cut,
+    /// The request never arrives: the connection is cut.
+    Lost,
     /// The cloud is not asked: it is too busy.
     Busy,
+    /// The cloud is not asked: the request is refused, and its body repeated in the message.
+    Repeat,
 }
 
 /// Decides on a request: the operation, and how many requests for operations that change something came before it.
@@ -162,10 +166,12 @@ fn serve(inner: &Inner, stream: TcpStream) -> std::io::Result<()> {
     };
     match fault {
         Some(Fault::Swallow) => return wait_for_the_end(client),
+        Some(Fault::Lost) => return client.shutdown(Shutdown::Both),
         Some(Fault::Busy) => {
             return client
                 .write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
+        Some(Fault::Repeat) => return client.write_all(refusal(!target.is_empty(), &body).as_bytes()),
         _ => {}
     }
     let mut cloud = TcpStream::connect(("127.0.0.1", inner.cloud))?;
@@ -182,6 +188,37 @@ fn serve(inner: &Inner, stream: TcpStream) -> std::io::Result<()> {
         Some(Fault::Cut) => client.shutdown(Shutdown::Both),
         _ => client.write_all(&answer),
     }
+}
+
+/// An answer that refuses a request and repeats what it said, in the words of either protocol.
+fn refusal(json: bool, body: &[u8]) -> String {
+    let said = String::from_utf8_lossy(body);
+    let answer = match json {
+        true => {
+            let said = said.replace('\\', "\\\\").replace('"', "\\\"");
+            format!(r#"{{"__type": "ValidationException", "message": "bad request: {said}"}}"#)
+        }
+        false => format!(
+            "<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>bad request: {0}</Message></Error>\
+             </Errors><Error><Code>InvalidParameterValue</Code><Message>bad request: {0}</Message></Error>\
+             <RequestID>r-1</RequestID></Response>",
+            plain(&said.replace('&', " "))
+        ),
+    };
+    format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len())
+}
+
+/// Percent signs with two digits as the bytes that they stand for.
+fn plain(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut out = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        match piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => out = out + &char::from(byte).to_string() + &piece[2..],
+            None => out = out + "%" + piece,
+        }
+    }
+    out.replace('<', "(")
 }
 
 /// The operation: of a header, of the body's `Action`, or for services with paths the method and the path's form.

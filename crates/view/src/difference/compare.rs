@@ -11,7 +11,7 @@ use super::paths::Paths;
 
 /// Whether objects of this schema tell an empty text from null. Schemas of the older kind have none of the features that
 /// are looked for here.
-pub(super) fn tells_empty_from_null(schema: &BlockSchema) -> bool {
+pub(crate) fn tells_empty_from_null(schema: &BlockSchema) -> bool {
     let newer = |ty: &Type| ty.has_dynamic() || ty.is_structural();
     schema.attributes.values().any(|a| newer(&a.ty))
         || schema
@@ -21,12 +21,16 @@ pub(super) fn tells_empty_from_null(schema: &BlockSchema) -> bool {
 }
 
 /// The difference of two blocks.
-pub(super) fn compare_block<'j>(change: &Change<'j>, schema: &'j BlockSchema) -> Diff<'j> {
+pub(crate) fn compare_block<'j>(change: &Change<'j>, schema: &'j BlockSchema) -> Diff<'j> {
     let mut sign = change.outer_sign();
     let outer = sign;
     let mut block = Block::default();
     for (name, attribute) in &schema.attributes {
-        let child = change.attribute(name);
+        let child = match attribute.sensitive {
+            // A state of an older writer does not say it.
+            true => change.attribute(name).closed(),
+            false => change.attribute(name),
+        };
         let diff = match attribute.write_only {
             true => Diff { what: What::WriteOnly, sign: outer, replace: child.replace.reached() },
             false => compare_attribute(child.clone(), &attribute.ty),
@@ -117,7 +121,7 @@ fn guarded<'j>(change: Change<'j>, inner: &dyn Fn(Change<'j>) -> Diff<'j>) -> Di
 }
 
 /// The difference of two values of a type.
-pub(super) fn compare_attribute<'j>(mut change: Change<'j>, ty: &Type) -> Diff<'j> {
+pub(crate) fn compare_attribute<'j>(mut change: Change<'j>, ty: &Type) -> Diff<'j> {
     if change.empty_is_null {
         let visible = |json: &&Json| json.as_str() != Some("");
         change.before = change.before.filter(visible);
@@ -208,7 +212,7 @@ fn shape(json: Option<&Json>) -> Shape {
 }
 
 /// The difference of two values of any type: outputs, and JSON inside of texts.
-pub(super) fn compare_untyped<'j>(change: Change<'j>) -> Diff<'j> {
+pub(crate) fn compare_untyped<'j>(change: Change<'j>) -> Diff<'j> {
     guarded(change, &|change| {
         let (old, new) = (shape(change.before), shape(change.after));
         let created = old == Shape::Null && !change.before_given;

@@ -1,12 +1,18 @@
 //! Which old element of a list or set faces which new one.
 
 /// Pairs of indices; one beyond the end stands for no element.
-pub(super) type Pairs = Vec<(usize, usize)>;
+pub(crate) type Pairs = Vec<(usize, usize)>;
+
+/// How many pairs are looked at for what two lists have in common: time and memory grow with them.
+const MOST: usize = 4_000_000;
 
 /// Pairs the elements of two lists. Elements of lists of the same length face each other, unless the new list is the old
 /// one in another order; else what both have in common stays together. `structured` tells elements that are worth
 /// comparing even if they are not equal.
-pub(super) fn pair_lists<T: PartialEq>(old: &[T], new: &[T], structured: impl Fn(&T) -> bool) -> Pairs {
+pub(crate) fn pair_lists<T: PartialEq>(old: &[T], new: &[T], structured: impl Fn(&T) -> bool) -> Pairs {
+    if old.len().saturating_mul(new.len()) > MOST {
+        return (0..old.len().max(new.len())).map(|i| (i.min(old.len()), i.min(new.len()))).collect();
+    }
     if old.len() == new.len() && old.iter().any(|o| !new.contains(o)) {
         return (0..old.len()).map(|i| (i, i)).collect();
     }
@@ -67,7 +73,7 @@ fn common<T: PartialEq>(old: &[T], new: &[T]) -> Pairs {
 }
 
 /// Pairs the elements of two sets: equal ones with each other; old ones first, then those that are only in the new set.
-pub(super) fn pair_sets(old: usize, new: usize, same: impl Fn(usize, usize) -> bool) -> Pairs {
+pub(crate) fn pair_sets(old: usize, new: usize, same: impl Fn(usize, usize) -> bool) -> Pairs {
     let mut taken = vec![false; new];
     let mut pairs: Pairs = (0..old)
         .map(|o| match (0..new).find(|&n| !taken[n] && same(o, n)) {
@@ -111,6 +117,13 @@ mod tests {
         ] {
             assert_eq!(shown(old, new), expected, "{old} to {new}");
         }
+    }
+
+    #[test]
+    fn very_long_lists_are_compared_by_position() {
+        let (old, new): (Vec<u32>, Vec<u32>) = ((0..50_000).collect(), (0..50_002).rev().collect());
+        let pairs = pair_lists(&old, &new, |_| false);
+        assert_eq!((pairs.len(), pairs[0], pairs[50_001]), (50_002, (0, 0), (50_000, 50_001)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 /// What happens to a part of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     /// Nothing.
     Same,
     /// It comes to be.
@@ -19,7 +19,7 @@ pub(super) enum Sign {
 
 impl Sign {
     /// The sign of a structure with one more part.
-    pub(super) fn and(self, part: Sign) -> Sign {
+    pub(crate) fn and(self, part: Sign) -> Sign {
         match part {
             Sign::Same => self,
             _ if self == part => self,
@@ -30,16 +30,16 @@ impl Sign {
 
 /// The difference at one place.
 #[derive(Clone, Debug)]
-pub(super) struct Diff<'j> {
-    pub(super) what: What<'j>,
-    pub(super) sign: Sign,
+pub(crate) struct Diff<'j> {
+    pub(crate) what: What<'j>,
+    pub(crate) sign: Sign,
     /// Whether it forces a replacement.
-    pub(super) replace: bool,
+    pub(crate) replace: bool,
 }
 
 /// What kind of value it is.
 #[derive(Clone, Debug)]
-pub(super) enum What<'j> {
+pub(crate) enum What<'j> {
     /// A text, a number, a bool or null.
     Scalar { before: Option<&'j Json>, after: Option<&'j Json> },
     /// Attributes that belong together.
@@ -64,20 +64,20 @@ pub(super) enum What<'j> {
 
 /// What is in a block.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Block<'j> {
-    pub(super) attributes: BTreeMap<&'j str, Diff<'j>>,
-    pub(super) groups: BTreeMap<&'j str, Group<'j>>,
+pub(crate) struct Block<'j> {
+    pub(crate) attributes: BTreeMap<&'j str, Diff<'j>>,
+    pub(crate) groups: BTreeMap<&'j str, Group<'j>>,
 }
 
 /// The nested blocks of one type.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Group<'j> {
+pub(crate) struct Group<'j> {
     /// How many there will be is not known yet.
-    pub(super) unknown: Option<Sign>,
+    pub(crate) unknown: Option<Sign>,
     /// Each with its label, where the type has one.
-    pub(super) blocks: Vec<(Option<&'j str>, Diff<'j>)>,
+    pub(crate) blocks: Vec<(Option<&'j str>, Diff<'j>)>,
     /// Whether their coming and going forces a replacement.
-    pub(super) replace: bool,
-    pub(super) was_sensitive: bool,
-    pub(super) is_sensitive: bool,
+    pub(crate) replace: bool,
+    pub(crate) was_sensitive: bool,
+    pub(crate) is_sensitive: bool,
 }
