@@ -95,6 +95,7 @@ module "service" {
     }
   }
 
+  test_cidr_blocks    = var.test_cidr_blocks
   secret_arns         = [module.database.secret_arn]
   repository_arns     = var.repository_arns
   kms_key_arn         = aws_kms_key.this.arn

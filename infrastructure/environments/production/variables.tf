@@ -54,6 +54,13 @@ variable "repository_arns" {
   nullable    = false
 }
 
+variable "test_cidr_blocks" {
+  description = "From where a new version is tried before users see it: the addresses of the machines that run infra."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "database_password" {
   description = "Password of the database's master user. Give it in TF_VAR_database_password, to plan and to apply."
   type        = string
