@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
@@ -18,7 +17,7 @@ pub fn calls() -> usize {
 
 /// Sees each call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Calls;
+pub struct Calls;
 
 impl Intercept for Calls {
     fn name(&self) -> &'static str {
@@ -29,12 +28,9 @@ impl Intercept for Calls {
         &self,
         _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        config: &mut ConfigBag,
+        _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         SENT.fetch_add(1, Ordering::Relaxed);
-        if let Some(call) = config.load::<Metadata>() {
-            tracing::debug!(service = call.service(), operation = call.name(), "call");
-        }
         Ok(())
     }
 }

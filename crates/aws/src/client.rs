@@ -60,6 +60,11 @@ impl Aws {
         self
     }
 
+    /// What clients of other services are made from: credentials, region, retries, the pool of connections.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
     /// Region, partition, account, tag settings.
     pub fn meta(&self) -> &Meta {
         &self.meta
@@ -141,6 +146,7 @@ macro_rules! clients {
                     self.clients.$name.get_or_init(|| {
                         let mut config = $sdk::config::Builder::from(&self.sdk)
                             .interceptor(Calls)
+                            .interceptor(crate::Observed)
                             .interceptor(crate::repeat::Once)
                             .retry_partition(retry_partition(stringify!($name)));
                         if let Some(url) = self.endpoint(&[$($key),+]) {

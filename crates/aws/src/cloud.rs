@@ -1,6 +1,7 @@
 //! AWS as a [`Cloud`]: finds the type's code, and does around it what is the same for all types.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use infra_catalog::{Cloud, HalfDone, OpContext, Trace};
@@ -18,6 +19,10 @@ type Tags = BTreeMap<String, String>;
 impl Cloud for Aws {
     fn meta(&self) -> &Meta {
         self.meta()
+    }
+
+    fn caller(&self) -> Option<String> {
+        Some(self.caller().arn.clone()).filter(|arn| !arn.is_empty())
     }
 
     fn supports(&self, ty: &str, data: bool) -> bool {
@@ -80,6 +85,10 @@ impl Cloud for Aws {
 
     async fn fleet(&self, spec: FleetSpec) -> FleetOrProblems {
         crate::fleet::fleet(self, spec)
+    }
+
+    fn evidence_delay(&self) -> Duration {
+        crate::fleet::evidence_delay(self.lags())
     }
 }
 

@@ -24,12 +24,12 @@ use infra_catalog::partition;
 use infra_provider::Problem;
 use infra_value::{Path, Value};
 
-use crate::Aws;
 use crate::client::Caller;
 use crate::credentials::{AssumedRole, WebIdentityRole};
 use crate::error::{cause, chain, said};
 use crate::reach::telling;
 use crate::settings::{Settings, settings};
+use crate::{Aws, Observed};
 
 /// How often a call is tried.
 const ATTEMPTS: u32 = 25;
@@ -41,7 +41,16 @@ const FIRST_CALL_ATTEMPTS: u32 = 3;
 /// # Errors
 /// No region, no credentials, credentials that AWS does not take, an account that is not allowed.
 pub async fn connect(config: &Value) -> Result<Aws, Vec<Problem>> {
+    connect_as(config, "provider block").await
+}
+
+/// The same with such settings from another block, which messages then name.
+///
+/// # Errors
+/// As those of [`connect`].
+pub async fn connect_as(config: &Value, block: &'static str) -> Result<Aws, Vec<Problem>> {
     let settings = settings(config, &|name| std::env::var(name).ok().filter(|v| !v.is_empty()))?;
+    let settings = Settings { block, ..settings };
     let sdk = sdk_config(&settings).await.map_err(|problem| vec![problem])?;
     check_region(&settings, &sdk).map_err(|problem| vec![problem])?;
     let aws = Aws::new(sdk, settings.endpoints.clone()).with_tags(settings.tags.clone());
@@ -160,7 +169,7 @@ async fn own_credentials(
 /// The same configuration with the credentials of the roles, each taken with those before it.
 fn assume(settings: &Settings, mut sdk: SdkConfig) -> SdkConfig {
     let sts = |sdk: &SdkConfig| {
-        let mut config = aws_sdk_sts::config::Builder::from(sdk);
+        let mut config = aws_sdk_sts::config::Builder::from(sdk).interceptor(Observed);
         if let Some(region) = &settings.sts_region {
             config = config.region(Region::new(region.clone()));
         }
@@ -246,12 +255,12 @@ fn http_client(settings: &Settings) -> Result<SharedHttpClient, Problem> {
 fn check_region(settings: &Settings, sdk: &SdkConfig) -> Result<(), Problem> {
     let at = Path::attribute("region");
     let Some(region) = sdk.region() else {
-        return Err(Problem::error(
-            "No AWS region",
-            "Looked at: region in the provider block, AWS_REGION, AWS_DEFAULT_REGION, the profile.\nName one, for \
-             example AWS_REGION=eu-west-1.",
-        )
-        .at(at));
+        let detail = format!(
+            "Looked at: region in the {}, AWS_REGION, AWS_DEFAULT_REGION, the profile.\nName one, for example \
+             AWS_REGION=eu-west-1.",
+            settings.block
+        );
+        return Err(Problem::error("No AWS region", detail).at(at));
     };
     if !settings.skip_region_validation && partition::of_region(region.as_ref()).name.is_empty() {
         let detail = format!(
@@ -272,7 +281,7 @@ fn check_account(settings: &Settings, account: &str) -> Result<(), Problem> {
     } else {
         return Ok(());
     };
-    let detail = format!("The credentials are of account {account}, which {why} ({name} in the provider block).");
+    let detail = format!("The credentials are of account {account}, which {why} ({name} in the {}).", settings.block);
     Err(Problem::error("AWS account not allowed", detail).at(Path::attribute(name)))
 }
 
@@ -288,8 +297,8 @@ fn no_credentials(error: &SdkError<GetCallerIdentityError>) -> bool {
 
 /// That the profile that was named does not exist.
 async fn missing_profile(settings: &Settings) -> Option<Problem> {
-    let given = settings.profile.clone().map(|name| (name, "profile in the provider block"));
-    let (name, by) = given.or_else(|| Some((std::env::var("AWS_PROFILE").ok()?, "AWS_PROFILE")))?;
+    let given = settings.profile.clone().map(|name| (name, format!("profile in the {}", settings.block)));
+    let (name, by) = given.or_else(|| Some((std::env::var("AWS_PROFILE").ok()?, "AWS_PROFILE".into())))?;
     let files = profile_files(settings).unwrap_or_default();
     // What cannot be read is told by the error that there is already.
     let found = profile::load(&Fs::real(), &Env::real(), &files, None).await.ok()?;
@@ -310,7 +319,7 @@ fn explain(error: &SdkError<GetCallerIdentityError>, settings: &Settings) -> Pro
     let text = said(error);
     if no_credentials(error) {
         let places = match (&settings.web_identity, &settings.profile) {
-            (Some(_), _) => "assume_role_with_web_identity in the provider block".to_string(),
+            (Some(_), _) => format!("assume_role_with_web_identity in the {}", settings.block),
             (_, Some(profile)) => format!("profile {profile:?} in the shared configuration and credentials files"),
             _ => {
                 let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".into());
@@ -350,7 +359,8 @@ fn explain(error: &SdkError<GetCallerIdentityError>, settings: &Settings) -> Pro
     }
     let detail = format!(
         "Asking STS who is calling: {text}.\nCheck the network, the region, a proxy, and AWS_ENDPOINT_URL or endpoints \
-         in the provider block if one is set."
+         in the {} if one is set.",
+        settings.block
     );
     Problem::error("AWS cannot be reached", detail)
 }

@@ -32,7 +32,7 @@ impl<T> Doing<T> for Result<T, aws_smithy_types::error::operation::BuildError> {
 }
 
 /// The failure that an error of the SDK is.
-pub(crate) fn failure<E, R>(doing: impl Into<String>, error: &SdkError<E, R>) -> Failure
+pub fn failure<E, R>(doing: impl Into<String>, error: &SdkError<E, R>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug + 'static,

@@ -16,6 +16,7 @@ mod error;
 mod fleet;
 mod iam;
 mod ids;
+mod observed;
 mod policy;
 mod rds;
 mod reach;
@@ -30,6 +31,8 @@ mod time;
 mod types;
 mod wait;
 
-pub use calls::calls;
+pub use calls::{Calls, calls};
 pub use client::Aws;
-pub use connect::connect;
+pub use connect::{connect, connect_as};
+pub use error::failure;
+pub use observed::Observed;

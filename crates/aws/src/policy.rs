@@ -25,7 +25,7 @@ where
         })
     });
     if let Err(failure) = seen.await {
-        tracing::warn!(%failure);
+        tracing::warn!(failure = failure.brief());
     }
 }
 

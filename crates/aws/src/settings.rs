@@ -11,6 +11,8 @@ use infra_value::{Path, Value};
 /// Settings of the provider block; what is unset or unknown is empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
+    /// What messages call the block.
+    pub block: &'static str,
     pub region: Option<String>,
     pub sts_region: Option<String>,
     pub profile: Option<String>,
@@ -106,6 +108,7 @@ pub(crate) fn settings(config: &Value, env: &dyn Fn(&str) -> Option<String>) -> 
         None => env("AWS_MAX_ATTEMPTS").and_then(|n| n.parse().ok()),
     };
     Ok(Settings {
+        block: "provider block",
         region: block.opt_str("region"),
         sts_region: block.opt_str("sts_region"),
         profile: block.opt_str("profile"),

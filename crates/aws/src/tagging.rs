@@ -97,7 +97,7 @@ async fn fetch(client: Client, arns: Vec<String>, refused: Arc<AtomicBool>) -> A
     in_chunks(if worth { arns } else { Vec::new() }, ARNS, |arns| async {
         let answer = ask(&client, arns).await;
         if let Err(failure) = &answer {
-            tracing::debug!(%failure, "tags are asked for one by one");
+            tracing::debug!(failure = failure.brief(), "tags are asked for one by one");
             refused.store(true, Ordering::Relaxed);
         }
         answer

@@ -146,6 +146,7 @@ impl Wait {
             let message = format!("not done after {} (last state: {state})", span(self.timeout));
             return Err(Failure::new(self.doing.clone(), message));
         }
+        tracing::trace!(state, pause_ms = pause.as_millis(), "waiting");
         sleep(*pause).await;
         *pause = (*pause * 2).min(self.longest);
         Ok(())
@@ -167,7 +168,7 @@ where
     loop {
         match call().await {
             Err(failure) if start.elapsed() < limit && when(&failure) => {
-                tracing::debug!(operation = failure.operation, code = failure.code, "will be tried again");
+                tracing::trace!(operation = failure.operation, code = failure.code, "will be tried again");
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -65,6 +65,10 @@ pub struct HalfDone {
 pub trait Cloud: Send + Sync {
     /// Region, account, tag settings.
     fn meta(&self) -> &Meta;
+    /// Who it sees calling, if that was asked at the start: an ARN.
+    fn caller(&self) -> Option<String> {
+        None
+    }
     /// Whether it can handle a resource type (or data source).
     fn supports(&self, ty: &str, data: bool) -> bool;
     /// Reads objects of one type: one answer per object, in order; `None` for one that is gone. Attributes that the
@@ -94,5 +98,9 @@ pub trait Cloud: Send + Sync {
     /// The two services of a release, to be driven.
     async fn fleet(&self, _spec: FleetSpec) -> FleetOrProblems {
         Err(vec![Problem::error("Unsupported release", "There are no releases where these resources are.")])
+    }
+    /// How late the evidence of such a release is at the most.
+    fn evidence_delay(&self) -> Duration {
+        Duration::ZERO
     }
 }

@@ -1,5 +1,6 @@
 //! The `aws_*` resource types and data sources as schema and rules. No SDK: what really happens is behind [`Cloud`].
 
+pub mod attention;
 mod cloud;
 pub mod dns;
 pub mod json_text;

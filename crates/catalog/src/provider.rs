@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use infra_address::ProviderSource;
 use infra_provider::fleet::ReleaseRules;
-use infra_provider::{Configured, Problem, Provider};
+use infra_provider::{Attention, Configured, Problem, Provider, Remark};
 use infra_schema::{Schema, parse_schema};
 use infra_value::Value;
 
@@ -138,6 +138,10 @@ where
 
     fn release_rules(&self) -> Option<&dyn ReleaseRules> {
         Some(&crate::releases::Rules)
+    }
+
+    fn attention(&self, change: &Attention<'_>) -> Vec<Remark> {
+        crate::attention::remarks(change)
     }
 
     async fn configure(&self, config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>> {

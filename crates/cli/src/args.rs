@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Plans and applies AWS infrastructure from Terraform-language configuration.
 #[derive(Parser)]
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Destroy(Apply),
     /// Show the state, or a saved plan.
     Show(Show),
+    /// Sign a saved plan, so that an apply which asks for an approval does it.
+    Approve(Approve),
     /// Show outputs.
     Output(Output),
     /// Look into the state and change it by hand.
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     /// End the standby of a release early, or allow a version again that was taken back.
     #[command(subcommand)]
     Release(Release),
+    /// Show what was done to the state: when, by whom, approved by whom.
+    History(History),
     /// See and stop what -local runs on this machine.
     #[command(subcommand)]
     Local(Local),
@@ -165,7 +169,7 @@ pub(crate) struct Init {
     /// Fetch modules again, in the newest versions that fit.
     #[arg(long)]
     pub upgrade: bool,
-    /// Accepted for compatibility: only the local backend is supported.
+    /// Set up the backend; with =false, what was set up before stays.
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
         action = clap::ArgAction::Set)]
     pub backend: bool,
@@ -179,9 +183,25 @@ pub(crate) struct Init {
     /// Accepted for compatibility.
     #[arg(long, value_name = "DIR")]
     pub test_directory: Option<PathBuf>,
-    /// Accepted for compatibility.
-    #[arg(long)]
+    /// Set a backend's argument, or several from a file.
+    #[arg(long, value_name = "NAME=VALUE|FILE")]
+    pub backend_config: Vec<String>,
+    /// Use the backend as it is configured now, and copy no states.
+    #[arg(long, conflicts_with = "migrate_state")]
     pub reconfigure: bool,
+    /// Copy states to the backend as it is configured now.
+    #[arg(long)]
+    pub migrate_state: bool,
+    /// The same without asking.
+    #[arg(long)]
+    pub force_copy: bool,
+    /// Lock states while they are copied.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub lock: bool,
+    /// How long to wait for somebody else's lock: 30s, 5m.
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub lock_timeout: String,
     /// Accepted for compatibility.
     #[arg(long, value_name = "MODE")]
     pub lockfile: Option<String>,
@@ -246,8 +266,45 @@ pub(crate) struct Apply {
     /// Return once a release has all the traffic; a later apply takes the watch up.
     #[arg(long)]
     pub release_detach: bool,
+    #[command(flatten)]
+    pub approving: Approving,
     /// A saved plan.
     pub plan: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Default)]
+pub(crate) struct Approving {
+    /// Only a saved plan that somebody in this file of allowed signers has approved (also: INFRA_REQUIRE_APPROVAL).
+    #[arg(long, value_name = "ALLOWED_SIGNERS")]
+    pub require_approval: Option<PathBuf>,
+    /// Accept an approval by who made the plan.
+    #[arg(long)]
+    pub allow_self: bool,
+    /// A saved plan although configuration or commit are others by now: what was planned is done.
+    #[arg(long)]
+    pub allow_changed: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Approve {
+    /// The SSH key to sign with: its private file, or its public one if an agent has it.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Who you are, as the file of allowed signers names you; git's user.email if not given.
+    #[arg(long = "as", value_name = "NAME")]
+    pub principal: Option<String>,
+    /// Do not ask.
+    #[arg(long, alias = "yes")]
+    pub auto_approve: bool,
+    /// Never ask for input.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub input: bool,
+    /// No colours.
+    #[arg(long)]
+    pub no_color: bool,
+    /// The saved plan.
+    pub plan: PathBuf,
 }
 
 #[derive(Args)]
@@ -270,6 +327,12 @@ pub(crate) struct Refresh {
 pub(crate) struct Show {
     #[command(flatten)]
     pub screen: Screen,
+    /// As Markdown, for the comment of a pull request.
+    #[arg(long, conflicts_with_all = ["json", "html"])]
+    pub markdown: bool,
+    /// As one HTML file.
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
     /// A saved plan or a state file; the state if not given.
     pub path: Option<PathBuf>,
 }
@@ -497,6 +560,38 @@ pub(crate) struct Releases {
     pub state: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub(crate) struct History {
+    /// As JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How many of the newest; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// The state file.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<HistoryCommand>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum HistoryCommand {
+    /// Show all that a record says.
+    Show {
+        /// As Markdown.
+        #[arg(long, conflicts_with_all = ["json", "html"])]
+        markdown: bool,
+        /// As one HTML file.
+        #[arg(long, conflicts_with = "json")]
+        html: bool,
+        /// Its number, or the beginning of its id or digest.
+        id: String,
+    },
+    /// Check that no record was changed or taken away, and that the newest one fits the state.
+    Verify,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Release {
     /// Stop the old colour now.
@@ -507,6 +602,9 @@ pub(crate) enum Release {
         variables: Variables,
         #[command(flatten)]
         locking: Locking,
+        /// Machine-readable lines instead of text.
+        #[arg(long)]
+        json: bool,
     },
     /// Allow the version again that was taken back.
     Retry {
@@ -514,6 +612,9 @@ pub(crate) enum Release {
         address: String,
         #[command(flatten)]
         locking: Locking,
+        /// Machine-readable lines instead of text.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -550,6 +651,36 @@ pub(crate) struct Version {
 pub(crate) struct Completion {
     /// The shell.
     pub shell: clap_complete::Shell,
+}
+
+/// The commands that tell what happens in machine-readable lines with `-json`. With the others it is one document.
+const IN_LINES: &[&str] = &["init", "plan", "apply", "destroy", "refresh", "revert", "release"];
+
+/// The command line, and the name of its command: `plan`, `state mv`.
+pub(crate) fn parse(given: Vec<OsString>) -> Result<(Cli, String), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(given)?;
+    let (mut name, mut inner) = (Vec::new(), matches.subcommand());
+    while let Some((command, matches)) = inner {
+        name.push(command.to_string());
+        inner = matches.subcommand();
+    }
+    Ok((Cli::from_arg_matches(&matches)?, name.join(" ")))
+}
+
+/// Whether everything is to be told in machine-readable lines, whatever else is wrong with the arguments.
+pub(crate) fn wants_lines(given: &[OsString]) -> bool {
+    let command = given.iter().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    let options = given.iter().take_while(|word| *word != "--");
+    command.is_some_and(|command| IN_LINES.iter().any(|known| command == known))
+        && options.into_iter().any(|word| word == "--json")
+}
+
+/// What is wrong with a command line, in a line or a few, without how it is used.
+pub(crate) fn what_is_wrong(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let said: Vec<&str> = text.lines().take_while(|line| !line.starts_with("Usage:")).map(str::trim).collect();
+    let said = said.join("\n");
+    said.trim().trim_start_matches("error: ").to_string()
 }
 
 /// The arguments with a second dash where a long option has one: `-var` becomes `--var`. What stands behind `--` stays,
@@ -597,14 +728,19 @@ fn takes_value(option: &str) -> bool {
                 | "backup"
                 | "lock-timeout"
                 | "parallelism"
+                | "limit"
                 | "generate-config-out"
                 | "plan"
                 | "type"
                 | "id"
                 | "plugin-dir"
+                | "backend-config"
                 | "lockfile"
                 | "from-module"
                 | "test-directory"
+                | "require-approval"
+                | "key"
+                | "as"
         )
 }
 
@@ -627,8 +763,26 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_wanted_even_by_a_wrong_command_line() {
+        let wants = |words: &[&str]| wants_lines(&normalise(words.iter().map(OsString::from)));
+        assert!(wants(&["-chdir=x", "plan", "-nosuch", "-json"]));
+        assert!(wants(&["release", "retry", "--json"]));
+        assert!(!wants(&["show", "-json"]));
+        assert!(!wants(&["plan", "--", "-json"]));
+        assert!(!wants(&["plan"]));
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_told_without_its_usage() {
+        let Err(error) = parse(normalise(["plan", "-nosuch"].iter().map(OsString::from))) else {
+            panic!("it is wrong")
+        };
+        assert!(what_is_wrong(&error).starts_with("unexpected argument '--nosuch' found"));
+        assert!(!what_is_wrong(&error).contains("Usage"));
+    }
+
+    #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -1,88 +1,80 @@
 //! `infra`: reads Terraform-language configuration, plans it, and applies it.
 
+mod approval;
 mod args;
+mod backends;
 mod commands;
+mod crash;
 mod environment;
+mod fitting;
 mod interrupts;
 mod local;
 mod machine;
+mod origin;
 mod output;
 mod planfile;
 mod prober;
+mod recording;
 mod releasing;
 mod session;
 mod store;
+mod telemetry;
 mod ui;
 mod variables;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 /// A plan is many small values that live for as long as it does, which the allocator of the C library is slow with.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The exit statuses beside 0: 1 for an error, 2 for changes (`-detailed-exitcode`), 130 when interrupted.
+/// The exit statuses beside 0: 1 for an error, 2 for changes (`-detailed-exitcode`), 3 for a release that was taken
+/// back, 130 when interrupted.
 pub(crate) struct Exit(pub u8);
 
 fn main() -> ExitCode {
     environment::without_empty();
+    crash::prepare();
     let given = args::normalise(std::env::args_os().skip(1));
-    let cli = match args::Cli::try_parse_from(given) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 1 } else { 0 });
-        }
+    output::set_machine(args::wants_lines(&given));
+    let (cli, name) = match args::parse(given) {
+        Ok(parsed) => parsed,
+        Err(error) => return ExitCode::from(refused(&error)),
     };
-    if let Some(folder) = &cli.chdir
-        && let Err(error) = std::env::set_current_dir(folder)
-    {
-        output::error("Error handling -chdir option", &format!("{}: {error}", folder.display()));
-        return ExitCode::from(1);
-    }
-    start_logging();
-    local::set(cli.local);
-    let Exit(status) = commands::run(cli.command);
+    let telemetry = match name.as_str() {
+        // These run for as long as the project does, and are no part of anybody's run.
+        "local-supervisor" | "local-task" => telemetry::start_logs(),
+        name => telemetry::start(name),
+    };
+    let Exit(status) = telemetry.around(|| {
+        if let Some(folder) = &cli.chdir
+            && let Err(error) = std::env::set_current_dir(folder)
+        {
+            output::error("Error handling -chdir option", &format!("{}: {error}", folder.display()));
+            return Exit(1);
+        }
+        local::set(cli.local);
+        commands::run(cli.command)
+    });
     ExitCode::from(status)
 }
 
-/// Logs go to standard error, if `INFRA_LOG` asks for them.
-fn start_logging() {
-    let Ok(level) = std::env::var("INFRA_LOG") else { return };
-    let filter = log_filter(&level);
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || !std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(!plain);
-    match std::env::var("INFRA_LOG_FORMAT").as_deref() {
-        Ok("json") => builder.json().init(),
-        _ => builder.init(),
+/// Tells what is wrong with the command line, or gives the help that was asked for. The exit status.
+fn refused(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return 0;
     }
-}
-
-/// What is logged: a level, or targets with levels. Only infra's own targets are: those of the AWS SDK would log the
-/// bodies of calls, which hold secrets.
-fn log_filter(asked: &str) -> String {
-    let directive = |part: &str| match part.split_once('=') {
-        Some((target, _)) => target.starts_with("infra").then(|| part.to_string()),
-        None if part.starts_with("infra") => Some(part.to_string()),
-        None => Some(["infra", "infra_aws", "infra_engine"].map(|target| format!("{target}={part}")).join(",")),
-    };
-    let parts: Vec<String> = asked.split(',').map(str::trim).filter(|p| !p.is_empty()).filter_map(directive).collect();
-    parts.join(",")
+    match output::is_machine() {
+        true => output::error("Failed to parse command-line flags", &args::what_is_wrong(error)),
+        false => drop(error.print()),
+    }
+    1
 }
 
 /// The description of the command line, for completions.
 pub(crate) fn command_line() -> clap::Command {
     args::Cli::command()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn only_the_targets_of_infra_are_logged() {
-        assert_eq!(super::log_filter("debug"), "infra=debug,infra_aws=debug,infra_engine=debug");
-        assert_eq!(super::log_filter("infra_aws=trace, aws_smithy_runtime=trace,hyper=trace"), "infra_aws=trace");
-    }
 }

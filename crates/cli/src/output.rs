@@ -1,20 +1,59 @@
-//! Everything that goes to the terminal: text to standard output, errors to standard error.
+//! Everything that goes to the terminal: text to standard output, errors to standard error; or, where machine-readable
+//! lines are wanted, all of it as such lines to standard output.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use infra_diag::{Diagnostic, Diagnostics, RenderOptions, Sources, render};
 
+use crate::machine;
+
+/// Whether standard output gets machine-readable lines, and nothing else.
+static MACHINE: AtomicBool = AtomicBool::new(false);
+
+/// Says once, at the start, whether everything is told in machine-readable lines.
+pub(crate) fn set_machine(on: bool) {
+    MACHINE.store(on, Ordering::Relaxed);
+}
+
+/// Whether everything is told in machine-readable lines.
+pub(crate) fn is_machine() -> bool {
+    MACHINE.load(Ordering::Relaxed)
+}
+
 /// Prints a line (or lines) to standard output. A closed pipe is no error.
 pub(crate) fn line(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
+    match is_machine() {
+        true => machine::log(text),
+        false => written(&format!("{text}\n")),
+    }
 }
 
 /// Prints to standard output as it is.
 pub(crate) fn raw(text: &str) {
+    match is_machine() {
+        true => machine::log(text),
+        false => written(text),
+    }
+}
+
+/// Writes to standard output, whoever reads it.
+pub(crate) fn written(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
+}
+
+/// A warning that is about no place in the configuration, where it disturbs no result: on standard error.
+pub(crate) fn warning(summary: &str, detail: &str) {
+    let problem = Diagnostic::warning(summary, detail);
+    match is_machine() {
+        true => machine::diagnostics(&problem.into(), &Sources::default()),
+        false => {
+            let options = RenderOptions { colour: use_colour(false), columns: columns() };
+            let _ = std::io::stderr().lock().write_all(render(&problem, &Sources::default(), options).as_bytes());
+        }
+    }
 }
 
 /// An error that is about no place in the configuration.
@@ -31,6 +70,9 @@ pub(crate) fn use_colour(no_color: bool) -> bool {
 
 /// Warnings to standard output, then errors to standard error.
 pub(crate) fn diagnostics(problems: &Diagnostics, sources: &Sources, colour: bool) {
+    if is_machine() {
+        return machine::diagnostics(problems, sources);
+    }
     let options = RenderOptions { colour, columns: columns() };
     let problems = problems.clone().in_order().with_similar_warnings_merged();
     for problem in problems.iter().filter(|p| !p.is_error()) {

@@ -15,15 +15,19 @@ use infra_provider::Configured;
 use infra_provider::fleet::Fleet;
 use infra_release::{Event, Journal, Outcome, Phase, Record, Stop, Surroundings, SystemClock, advance, short, span};
 use infra_state::State;
+use infra_view::json::infra_events;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::interrupts::Interrupts;
 use crate::prober::Outside;
-use crate::store::Store;
-use crate::{Exit, output};
+use crate::store::{Store, keep_unwritten};
+use crate::{Exit, machine, output};
 
 /// How often a release tells how it stands where there is no terminal.
 const NEWS: Duration = Duration::from_secs(30);
+/// And in machine-readable lines.
+const FIGURES: Duration = Duration::from_secs(10);
 
 /// With what releases are driven.
 pub(crate) struct Driving<'a> {
@@ -139,7 +143,8 @@ impl Driving<'_> {
                 screen,
             };
             let around = Surroundings { fleet: &*fleet, clock: &SystemClock, journal: &mut journal, prober: &prober };
-            let outcome = advance(&mut record, around).await;
+            let span = tracing::info_span!("release", release = %address, otel.name = format!("release {address}"));
+            let outcome = advance(&mut record, around).instrument(span).await;
             journal.screen.finish();
             outcome
         };
@@ -147,13 +152,15 @@ impl Driving<'_> {
         kept.record = record;
         read_again(&kept.members, &mut self.state, self.registry, self.providers).await;
         put_record(&mut self.state, kept);
-        if let Err(problem) = self.store.write(&mut self.state) {
+        if let Err(mut problem) = self.store.write(&mut self.state) {
+            problem.detail.push_str(&format!("\n\n{}", keep_unwritten(&self.state)));
             problems.push(problem);
         }
         let record = &kept.record;
         match outcome {
             Outcome::Finished => {
-                tell(self.json, &address, &format!("{} is live with {}.", record.to, short(&record.new)));
+                let what = format!("{} is live with {}.", record.to, short(&record.new));
+                tell_end(self.json, record, "finished", &what, 0);
                 Exit(0)
             }
             Outcome::Reverted => self.reverted(record, known, problems),
@@ -165,7 +172,7 @@ impl Driving<'_> {
                     record.from,
                     span(left)
                 );
-                tell(self.json, &address, &what);
+                tell_end(self.json, record, "left", &what, 0);
                 Exit(0)
             }
             Outcome::Left => {
@@ -173,10 +180,13 @@ impl Driving<'_> {
                     "left as it is ({}). infra apply goes on with it, infra revert takes it back.",
                     phase_name(&record.phase)
                 );
-                tell(self.json, &address, &what);
+                tell_end(self.json, record, "left", &what, 130);
                 Exit(130)
             }
             Outcome::Stuck(failure) => {
+                if self.json {
+                    machine::print(&infra_events::release_end(record, "stuck", "The release is stuck.", 1));
+                }
                 problems.push(Diagnostic::error(
                     "The release is stuck",
                     format!(
@@ -185,7 +195,12 @@ impl Driving<'_> {
                         phase_name(&record.phase)
                     ),
                 ));
-                Exit(1)
+                // The traffic is back already; only what it left behind is stuck.
+                let by_itself = record.reverted.as_ref().is_some_and(|r| r.by.is_empty());
+                match record.phase == Phase::CleanUp && by_itself && !known {
+                    true => self.reverted(record, known, problems),
+                    false => Exit(1),
+                }
             }
         }
     }
@@ -196,8 +211,13 @@ impl Driving<'_> {
         let reason = record.reverted.as_ref().map(|r| r.reason.clone()).unwrap_or_default();
         let by_hand = record.reverted.as_ref().is_some_and(|r| !r.by.is_empty());
         if by_hand && known {
-            tell(self.json, address, &format!("{} has all the traffic again.", record.from));
+            let what = format!("{} has all the traffic again.", record.from);
+            tell_end(self.json, record, "reverted", &what, 0);
             return Exit(0);
+        }
+        if self.json {
+            let what = format!("The release was taken back: {reason}.");
+            machine::print(&infra_events::release_end(record, "reverted", &what, 3));
         }
         problems.push(Diagnostic::error(
             "The release was taken back",
@@ -213,15 +233,9 @@ impl Driving<'_> {
     }
 }
 
-/// Who does it: the actor and the run in CI, else user and host.
+/// Who does it, in a few words.
 pub(crate) fn who() -> String {
-    let env = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-    if let (Some(actor), Some(run)) = (env("GITHUB_ACTOR"), env("GITHUB_RUN_ID")) {
-        return format!("{actor}@run-{run}");
-    }
-    let user = env("USER").or_else(|| env("LOGNAME")).unwrap_or_else(|| "somebody".into());
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{user}@{host}")
+    crate::origin::who().short()
 }
 
 fn phase_name(phase: &Phase) -> String {
@@ -237,8 +251,16 @@ fn phase_name(phase: &Phase) -> String {
 /// What has become of a release: a line for people, or one for machines.
 pub(crate) fn tell(json: bool, address: &str, what: &str) {
     match json {
-        true => crate::machine::release(address, what),
+        true => machine::print(&infra_events::release_note(address, what)),
         false => output::line(&format!("{address}: {what}")),
+    }
+}
+
+/// How the run of a release ended: a line for people, or one for machines with the exit status.
+pub(crate) fn tell_end(json: bool, record: &Record, outcome: &str, what: &str, exit_status: u8) {
+    match json {
+        true => machine::print(&infra_events::release_end(record, outcome, what, exit_status)),
+        false => output::line(&format!("{}: {what}", record.release.address)),
     }
 }
 
@@ -246,7 +268,7 @@ pub(crate) fn tell(json: bool, address: &str, what: &str) {
 async fn listen(wishes: watch::Sender<Stop>, bar: Option<ProgressBar>) {
     let mut interrupts = Interrupts::listen();
     interrupts.next().await;
-    if !std::io::stdin().is_terminal() {
+    if !std::io::stdin().is_terminal() || output::is_machine() {
         wishes.send_replace(Stop::Leave);
         return;
     }
@@ -289,7 +311,7 @@ impl Journal for StateJournal<'_> {
     }
 
     fn tell(&mut self, event: &Event<'_>) {
-        self.screen.tell(event);
+        self.screen.tell(&self.kept.record, event);
     }
 
     fn wish(&mut self) -> Stop {
@@ -322,14 +344,21 @@ impl Screen {
         Screen { address: address.into(), bar, json, told: None }
     }
 
-    fn tell(&mut self, event: &Event<'_>) {
+    /// `record`: as it was written last.
+    fn tell(&mut self, record: &Record, event: &Event<'_>) {
         match event {
-            Event::Note(what) if self.json => crate::machine::release(&self.address, what),
+            Event::Note(what) if self.json => machine::print(&infra_events::release_step(record, what)),
             Event::Note(what) => {
                 let line = format!("{}  {}: {what}", clock(), self.address);
                 match &self.bar {
                     Some(bar) => bar.suspend(|| output::line(&line)),
                     None => output::line(&line),
+                }
+            }
+            Event::Look { record, percent, standing, evidence, left } if self.json => {
+                if self.told.is_none_or(|at| at.elapsed() >= FIGURES) {
+                    self.told = Some(Instant::now());
+                    machine::print(&infra_events::release_watch(record, *percent, standing, *evidence, *left));
                 }
             }
             Event::Look { .. } => {
@@ -338,10 +367,7 @@ impl Screen {
                     Some(bar) => bar.set_message(line),
                     None if self.told.is_none_or(|at| at.elapsed() >= NEWS) => {
                         self.told = Some(Instant::now());
-                        match self.json {
-                            true => crate::machine::release(&self.address, &line),
-                            false => output::line(&format!("{}  {}: {line}", clock(), self.address)),
-                        }
+                        output::line(&format!("{}  {}: {line}", clock(), self.address));
                     }
                     None => {}
                 }

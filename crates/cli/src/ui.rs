@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use infra_engine::plan::Action;
-use infra_engine::ui::{EphemeralOperation, Event, Ui};
+use infra_engine::ui::{EphemeralOperation, Event, Provisioning, Ui};
 
 use crate::output;
 
@@ -45,6 +45,11 @@ impl Lines {
             bar
         });
         Lines { live, running: RefCell::default(), refresh: RefCell::default() }
+    }
+
+    /// Live on a terminal; none where machines read.
+    pub fn unless(json: bool) -> Option<Lines> {
+        (!json).then(Lines::new)
     }
 
     /// What is under way.
@@ -192,6 +197,10 @@ impl Ui for Lines {
                 self.ended(&what);
                 self.print(&format!("{what}: Failed after {}", go_duration(elapsed)));
             }
+            Event::Provisioner { address, provisioner, what: Provisioning::Started } => {
+                self.print(&format!("{address}: Provisioning with '{provisioner}'..."));
+            }
+            Event::Provisioner { .. } => {}
             Event::ProvisionerOutput { address, provisioner, line } => {
                 self.print(&format!("{address} ({provisioner}): {line}"));
             }

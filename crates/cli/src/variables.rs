@@ -56,7 +56,9 @@ pub(crate) fn gather(
                 match variable.prepare(given.value.clone()) {
                     Ok(value) => drop(variables.values.insert(name.clone(), value)),
                     Err(problem) => {
-                        let place = given.range.unwrap_or_else(|| variable.decl_range.clone());
+                        // The line in a file has the value.
+                        let shown = given.range.filter(|_| !variable.sensitive && !variable.ephemeral);
+                        let place = shown.unwrap_or_else(|| variable.decl_range.clone());
                         let mut problem = problem.at(place);
                         problem.detail.push_str(&format!(" The value comes from {}.", given.from));
                         problems.push(problem);

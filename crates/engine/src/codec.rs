@@ -23,12 +23,7 @@ pub(crate) fn marks_of(schema: &Schema, instance: &Instance, value: &Value) -> V
 }
 
 /// The value of a state instance with its marks. A data source is never brought to a newer schema: it is read anew.
-pub(crate) fn marked(
-    provider: &dyn Provider,
-    schema: &Schema,
-    resource: &Resource,
-    instance: &Instance,
-) -> Option<Value> {
+pub fn marked(provider: &dyn Provider, schema: &Schema, resource: &Resource, instance: &Instance) -> Option<Value> {
     let value = match resource.mode {
         ResourceMode::Managed => decode(provider, &resource.ty, instance).ok()?,
         _ => value_from_json(&Json::Object(instance.attributes.clone()), &schema.block.ty()).ok()?,

@@ -13,14 +13,15 @@ use infra_lang::config::{Config, Resource as Block};
 use infra_provider::plan as rules;
 use infra_provider::{Configured, Private, Problem, Provider};
 use infra_value::Marks;
+use tracing::Instrument;
 
 use crate::conditions::resource_rules;
 use crate::expand::Repetition;
 use crate::graph::{Graph, Node, provider_of};
-use crate::marks;
 use crate::planning::{configuration, instance_diagnostics};
 use crate::ui::{EphemeralOperation, Event, Ui};
 use crate::world::World;
+use crate::{marks, observed, secrets};
 
 /// What is open, and what still needs it.
 #[derive(Default)]
@@ -99,8 +100,10 @@ impl Ephemerals {
         let Some(config) = configuration(world, block, address, &schema.block, &scope, Severity::Error) else {
             return false;
         };
-        let (config, config_marks) = marks::take(&config);
+        let marked_config = config;
+        let (config, config_marks) = marks::take(&marked_config);
         let tell = |problems: Vec<Problem>| {
+            let problems = secrets::hide(problems, world, &schema.block, &[&marked_config]);
             world.report(instance_diagnostics(problems, address, Some(block), &schema.block));
         };
         let value = if config.is_wholly_known() {
@@ -113,7 +116,8 @@ impl Ephemerals {
             let event = |elapsed| Event::Ephemeral { address, operation: EphemeralOperation::Open, elapsed };
             ui.event(event(None));
             let started = Instant::now();
-            match site.configured.open(ty, &config).await {
+            let span = observed::operation("open", address);
+            match site.configured.open(ty, &config).instrument(span).await {
                 Ok(opened) => {
                     ui.event(event(Some(started.elapsed())));
                     let one = Open {
@@ -164,7 +168,8 @@ impl Ephemerals {
             let event = |elapsed| Event::Ephemeral { address, operation: EphemeralOperation::Close, elapsed };
             ui.event(event(None));
             let started = Instant::now();
-            match one.configured.close(&address.resource.ty, &one.private).await {
+            let span = observed::operation("close", address);
+            match one.configured.close(&address.resource.ty, &one.private).instrument(span).await {
                 Ok(()) => ui.event(event(Some(started.elapsed()))),
                 Err(problems) => world.report(problems.into_iter().map(|p| p.into_diagnostic().about(address))),
             }
@@ -198,7 +203,8 @@ impl Ephemerals {
         for (address, configured, mut private) in due {
             let event = |elapsed| Event::Ephemeral { address: &address, operation: EphemeralOperation::Renew, elapsed };
             ui.event(event(None));
-            let renewed = configured.renew(&address.resource.ty, &mut private).await;
+            let span = observed::operation("renew", &address);
+            let renewed = configured.renew(&address.resource.ty, &mut private).instrument(span).await;
             match renewed {
                 Ok(after) => {
                     ui.event(event(Some(now.elapsed())));

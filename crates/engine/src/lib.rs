@@ -2,6 +2,7 @@
 
 mod applying;
 mod asking;
+pub mod attention;
 mod codec;
 mod conditions;
 mod console;
@@ -12,7 +13,9 @@ mod graph;
 mod imports;
 mod marks;
 mod moves;
+mod observed;
 mod order;
+pub mod origin;
 pub mod plan;
 mod planning;
 mod provisioner;
@@ -20,6 +23,7 @@ mod recovering;
 mod registry;
 pub mod releases;
 pub mod saved;
+mod secrets;
 mod targets;
 mod triggers;
 pub mod ui;
@@ -28,6 +32,7 @@ mod walk;
 mod world;
 
 pub use applying::{Applied, ApplyInputs, StateStore, apply};
+pub use codec::marked as stored_object;
 pub use console::{ConsoleInputs, console, plan_dependencies, resource_dependencies};
 pub use generated::{GeneratedFile, file as generated_file};
 pub use planning::{PlanInputs, PlanOptions, plan};

@@ -8,6 +8,7 @@ use infra_provider::Private;
 use infra_state::State;
 use infra_value::{Path, Value};
 
+use crate::attention::Finding;
 use crate::releases::ReleaseChange;
 
 /// What kind of plan is wanted.
@@ -270,6 +271,8 @@ pub struct Plan {
     pub prior_state: State,
     /// What each release would do.
     pub releases: Vec<ReleaseChange>,
+    /// What needs attention, most important first.
+    pub attention: Vec<Finding>,
     /// Results of conditions.
     pub checks: Vec<CheckResult>,
     /// Attributes that contributed to a change: address of the instance as text, and path.

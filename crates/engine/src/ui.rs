@@ -17,6 +17,17 @@ pub enum EphemeralOperation {
     Close,
 }
 
+/// Where a provisioner is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioning {
+    /// It starts.
+    Started,
+    /// It has succeeded.
+    Succeeded,
+    /// It has failed. The reason comes with the diagnostics.
+    Failed,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event<'e> {
@@ -115,6 +126,15 @@ pub enum Event<'e> {
         action: Action,
         /// How long it took.
         elapsed: Duration,
+    },
+    /// A provisioner starts, or has ended.
+    Provisioner {
+        /// Of which object.
+        address: &'e ResourceInstance,
+        /// The provisioner's type.
+        provisioner: &'e str,
+        /// Where it is.
+        what: Provisioning,
     },
     /// What a provisioner printed.
     ProvisionerOutput {

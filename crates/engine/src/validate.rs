@@ -15,7 +15,7 @@ use crate::planning::{heading, instance_diagnostics, unsupported};
 use crate::registry::Registry;
 use crate::releases;
 use crate::world::World;
-use crate::{expand, marks, provisioner};
+use crate::{expand, marks, provisioner, secrets};
 
 /// Checks every block against its schema and every expression against the types that it works on. Root variables,
 /// resources and the outputs of modules are unknown; nothing is called.
@@ -127,6 +127,7 @@ fn check_resource(
             ResourceMode::Ephemeral => known.validate_ephemeral(&block.address.ty, &value),
             _ => known.validate_resource(&block.address.ty, &value),
         };
+        let problems = secrets::hide(problems, world, &schema.block, &[&marks::put(&value, &found)]);
         world.report(instance_diagnostics(problems, &address, Some(block), &schema.block));
     }
     for given in &block.provisioners {

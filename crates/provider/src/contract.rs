@@ -10,7 +10,7 @@ use infra_schema::Schema;
 use infra_value::{Path, Value};
 
 use crate::fleet::{FleetOrProblems, FleetSpec, ReleaseRules};
-use crate::{Problem, Token};
+use crate::{Attention, Problem, Remark, Token};
 
 /// Bytes that a provider keeps beside a resource instance in the state (`private`, there in base64).
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -66,6 +66,10 @@ pub trait Provider: Send + Sync {
     fn release_rules(&self) -> Option<&dyn ReleaseRules> {
         None
     }
+    /// What somebody who approves a change should look at first. Nothing to say never means that the change is safe.
+    fn attention(&self, _change: &Attention<'_>) -> Vec<Remark> {
+        Vec::new()
+    }
     /// Makes the provider ready for calls. Values may be unknown (at plan), and then count as unset.
     async fn configure(&self, config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>>;
 }
@@ -73,6 +77,10 @@ pub trait Provider: Send + Sync {
 /// A provider with its settings. All methods may be called at the same time.
 #[async_trait]
 pub trait Configured: Send + Sync {
+    /// Who the cloud sees calling, if that was asked when it was configured: an ARN. Asks nothing.
+    fn caller(&self) -> Option<String> {
+        None
+    }
     /// Turns prior state and configuration into the planned value.
     async fn plan(&self, request: PlanRequest<'_>) -> Result<Planned, Vec<Problem>>;
     /// Reads many objects of one type, as few calls as the cloud allows. One answer per request, in order: `Ok(None)`
@@ -115,6 +123,10 @@ pub trait Configured: Send + Sync {
     /// When these objects cannot be released, and why.
     async fn fleet(&self, _spec: FleetSpec) -> FleetOrProblems {
         Err(vec![Problem::error("Unsupported release", "The provider of these resources knows no releases.")])
+    }
+    /// How late a fleet's evidence is at the most, for whoever reads the plan of a release.
+    fn evidence_delay(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It is dynamic: schemas and values are data, so that a provider may be native or a process of its own.
 
+mod attention;
 mod contract;
 pub mod fleet;
 mod object;
@@ -9,6 +10,7 @@ pub mod plan;
 mod problem;
 mod token;
 
+pub use attention::{Attention, Cause, Fate, Remark, Weight};
 pub use contract::{
     Applied, ApplyRequest, Checkpoint, Configured, Held, Imported, MovedFrom, Opened, Operation, PlanRequest, Planned,
     Private, Provider, ReadRequest, Readiness, Sought,

@@ -77,6 +77,17 @@ impl Failure {
         const SAYS_NOTHING: &[&str] = &["InternalError", "InternalFailure", "InternalServerError", "ServerException"];
         self.operation.is_some() && (self.code.is_none() || self.is(SAYS_NOTHING))
     }
+    /// For logs: operation, code and request; the cloud's message is left out, for it may repeat what it was sent.
+    pub fn brief(&self) -> String {
+        let parts = [self.operation.as_deref(), self.code.as_deref()];
+        let said: Vec<&str> = parts.into_iter().flatten().collect();
+        let request = self.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+        match (said.is_empty(), self.doing.is_empty()) {
+            (false, _) => format!("{}{request}", said.join(": ")),
+            (true, false) => format!("{}{request}", self.doing),
+            (true, true) => self.message.clone(),
+        }
+    }
     /// As a problem of the resource as a whole.
     pub fn into_problem(self) -> Problem {
         Problem::error(self.to_string(), String::new())

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use infra_provider::Failure;
 use infra_provider::fleet::{Colour, Evidence, Standing};
+use tracing::Instrument;
 
 use crate::around::{Clock, Event, Outcome, Stop, Surroundings};
 use crate::record::{Phase, Record, Reverted};
@@ -50,7 +51,8 @@ pub async fn advance(record: &mut Record, around: Surroundings<'_>) -> Outcome {
             Phase::Reverted => return Outcome::Reverted,
             _ => {}
         }
-        match drive.phase(record).await {
+        let span = tracing::info_span!("release step", phase = %record.phase.name(), otel.name = %record.phase.name());
+        match drive.phase(record).instrument(span).await {
             Ok(Next::Phase(phase)) => record.phase = phase,
             Ok(Next::Back(reason)) => drive.go_back(record, reason, String::new()),
             Ok(Next::Again) => {}
@@ -187,6 +189,7 @@ impl Drive<'_> {
 
     pub fn note(&mut self, record: &mut Record, what: impl Into<String>) {
         let what = what.into();
+        tracing::info!(what, "release");
         self.around.journal.tell(&Event::Note(&what));
         record.note(self.around.clock.now(), what);
     }
@@ -199,6 +202,7 @@ impl Drive<'_> {
         evidence: Option<&Evidence>,
         left: Option<Duration>,
     ) {
+        tracing::trace!(percent, healthy = standing.healthy, running = standing.running, "a look");
         self.around.journal.tell(&Event::Look { record, percent, standing, evidence, left });
     }
 
@@ -215,7 +219,7 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, Failure>>>(
     let mut pause = FIRST_PAUSE;
     for _ in 1..TRIES {
         match call().await {
-            Err(failure) => tracing::warn!(%failure, "tried again"),
+            Err(failure) => tracing::warn!(failure = failure.brief(), "tried again"),
             answer => return answer,
         }
         clock.sleep(pause).await;

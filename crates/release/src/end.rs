@@ -97,7 +97,7 @@ impl Drive<'_> {
                 },
             };
             let Err(failure) = done else { break };
-            tracing::warn!(%failure, "the traffic is not back yet");
+            tracing::warn!(failure = failure.brief(), "the traffic is not back yet");
             tries += 1;
             if tries == 1 {
                 self.note(record, format!("the traffic is not back yet; it is tried until it is: {failure}"));

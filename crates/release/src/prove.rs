@@ -129,7 +129,9 @@ impl Drive<'_> {
                     self.look(record, 0, &standing, None, None);
                     last = standing;
                 }
-                Err(failure) => tracing::warn!(%failure, "how the new colour stands could not be found out"),
+                Err(failure) => {
+                    tracing::warn!(failure = failure.brief(), "how the new colour stands could not be found out")
+                }
             }
             // In place, users reach each new task as soon as it is there.
             if is_rolling(record) {

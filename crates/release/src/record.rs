@@ -77,6 +77,25 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// As records name it: `before_shift`; `shift` for each of its steps.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::Prepare => "prepare",
+            Phase::BeforeShift => "before_shift",
+            Phase::Start => "start",
+            Phase::Healthy => "healthy",
+            Phase::Check => "check",
+            Phase::Shift(_) => "shift",
+            Phase::Watch => "watch",
+            Phase::Drain => "drain",
+            Phase::Stop => "stop",
+            Phase::Finished => "finished",
+            Phase::GoBack => "go_back",
+            Phase::CleanUp => "clean_up",
+            Phase::Reverted => "reverted",
+        }
+    }
+
     /// Whether nothing is left to do.
     pub fn is_over(&self) -> bool {
         matches!(self, Phase::Finished | Phase::Reverted)

@@ -59,7 +59,9 @@ impl Drive<'_> {
                     }
                     return Ok(Next::Back(format!("the traffic could not be moved: {failure}")));
                 }
-                Err(ShiftFailure::Failed(failure)) => tracing::warn!(%failure, "the traffic has not moved yet"),
+                Err(ShiftFailure::Failed(failure)) => {
+                    tracing::warn!(failure = failure.brief(), "the traffic has not moved yet")
+                }
             }
             tries += 1;
             if self.rest(record, pause).await {
@@ -190,7 +192,7 @@ impl Drive<'_> {
         let reached = record.reached.map_or(now, SystemTime::from);
         let window = when.window.min(self.elapsed(reached).max(Duration::from_secs(1)));
         let mut sight = Sight::default();
-        let doubtful = |failure: Failure| tracing::warn!(%failure, "a look at the new colour failed");
+        let doubtful = |failure: Failure| tracing::warn!(failure = failure.brief(), "a look at the new colour failed");
         let (standing, evidence, alarms) =
             (fleet.standing(&record.to).await, fleet.evidence(&record.to, window).await, fleet.alarms().await);
         let mut complete = standing.is_ok() && evidence.is_ok() && alarms.is_ok();

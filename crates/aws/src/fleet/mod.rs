@@ -37,6 +37,11 @@ const METRICS_FOLLOW: Duration = Duration::from_secs(3 * 60);
 /// How long a listener that only checks ask is given until all nodes follow it.
 const TEST_LISTENER_FOLLOWS: Duration = Duration::from_secs(10);
 
+/// How late metrics are at the most. An emulator has them at once, or never.
+pub(crate) fn evidence_delay(lags: bool) -> Duration {
+    if lags { METRICS_FOLLOW } else { Duration::ZERO }
+}
+
 /// The two services of a release (one, if it is a rolling one).
 struct AwsFleet {
     ecs: aws_sdk_ecs::Client,
@@ -159,8 +164,7 @@ impl Fleet for AwsFleet {
     }
 
     fn evidence_delay(&self) -> Duration {
-        // An emulator has its metrics at once, or never.
-        if self.lags { METRICS_FOLLOW } else { Duration::ZERO }
+        evidence_delay(self.lags)
     }
 
     fn shift_delay(&self) -> Duration {

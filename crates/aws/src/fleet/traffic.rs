@@ -167,7 +167,7 @@ impl AwsFleet {
         loop {
             match self.replace(place, stored, wanted, Stickiness::Off).await {
                 Err(failure) if failure.is(THROTTLED) && began.elapsed() < GO_BACK_WITHIN => {
-                    tracing::warn!(%failure, "the traffic is not back yet");
+                    tracing::warn!(failure = failure.brief(), "the traffic is not back yet");
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -192,7 +192,7 @@ impl AwsFleet {
             Err(failure)
                 if failure.is(STICKINESS_NEEDED) && stickiness == Stickiness::Off && weights::is_sticky(actions) =>
             {
-                tracing::warn!(%failure, "the stickiness of groups stays on");
+                tracing::warn!(failure = failure.brief(), "the stickiness of groups stays on");
                 place.write(&self.elb, with(Stickiness::Kept)).await
             }
             answer => answer,

@@ -1,6 +1,7 @@
 //! Plan, read, apply and import of the catalogue's types over a cloud.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use infra_provider::fleet::{FleetOrProblems, FleetSpec};
@@ -28,6 +29,10 @@ fn resource_type(name: &str) -> Result<&'static ResourceType, Problem> {
 
 #[async_trait]
 impl Configured for ConfiguredAws {
+    fn caller(&self) -> Option<String> {
+        self.cloud.caller()
+    }
+
     async fn plan(&self, request: PlanRequest<'_>) -> Result<Planned, Vec<Problem>> {
         let ty = resource_type(request.ty).map_err(|problem| vec![problem])?;
         let kind = ty.rules.kind();
@@ -150,6 +155,10 @@ impl Configured for ConfiguredAws {
 
     async fn fleet(&self, spec: FleetSpec) -> FleetOrProblems {
         self.cloud.fleet(spec).await
+    }
+
+    fn evidence_delay(&self) -> Duration {
+        self.cloud.evidence_delay()
     }
 
     async fn read_data(&self, ty: &str, config: &Value) -> Result<Value, Vec<Problem>> {

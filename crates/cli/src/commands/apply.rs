@@ -4,29 +4,27 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use infra_approval::Approval;
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_engine::plan::{Counts, PlanMode};
 use infra_engine::saved::SavedPlan;
 use infra_engine::ui::Ui;
 use infra_engine::{Applied, ApplyInputs, apply};
 use infra_lang::functions::Phase;
-use infra_state::{State, Underway};
 
 use super::planning::{self, Planned};
 use crate::args::Apply;
 use crate::interrupts::Interrupts;
 use crate::machine::{self, JsonLines};
+use crate::recording::{Run, Watching};
 use crate::releasing::{Driven, Driving, release_all};
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
 use crate::ui::Lines;
-use crate::{Exit, output, planfile};
+use crate::{Exit, approval, fitting, output, planfile};
 
 pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
     args.planning.destroy |= destroy;
-    if args.screen.json {
-        machine::print(&infra_view::json::events::version());
-    }
     match &args.plan {
         Some(path) if path.is_dir() => {
             output::error(
@@ -39,7 +37,14 @@ pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
             Exit(1)
         }
         Some(path) => apply_saved(&args, path),
-        None => apply_new(&args),
+        None if args.planning.refresh_only => apply_new(&args),
+        None => match approval::refuse_unsaved(&args.approving) {
+            Ok(()) => apply_new(&args),
+            Err(problem) => {
+                output::error(&problem.summary, &problem.detail);
+                Exit(1)
+            }
+        },
     }
 }
 
@@ -74,10 +79,10 @@ fn apply_new(args: &Apply) -> Exit {
             return Exit(1);
         }
     };
-    let lines = (!json).then(Lines::new);
+    let (lines, machine) = (Lines::unless(json), JsonLines::default());
     let ui: &dyn Ui = match &lines {
         Some(lines) => lines,
-        None => &JsonLines,
+        None => &machine,
     };
     let made = planning::make(&args.variables, &args.screen, &args.locking, &options, "OperationTypeApply", ui);
     if let Some(lines) = &lines {
@@ -119,13 +124,23 @@ fn apply_saved(args: &Apply, path: &Path) -> Exit {
     if problems.has_errors() {
         return fail(&session, problems, json);
     }
-    problems.extend(changed_since(&saved));
+    let checked = fitting::configuration(&saved, args.approving.allow_changed).and_then(|changed| {
+        problems.extend(changed);
+        approval::required(&args.approving, path, &saved)
+    });
+    let approval = match checked {
+        Ok(approval) => approval,
+        Err(problem) => return fail(&session, problem.into(), json),
+    };
     planning_failed(&session, problems, json);
+    if let Some(Approval { principal, key_type, fingerprint, signed_at, .. }) = &approval {
+        output::line(&format!("Approved by {principal} at {signed_at}, with the {key_type} key {fingerprint}."));
+    }
     let (saved, mut store) = match open_saved(args, saved, &session) {
         Ok(opened) => opened,
         Err(problem) => return fail(&session, problem.into(), json),
     };
-    perform(&session, &mut store, &saved, &how(args))
+    perform(&session, &mut store, &saved, &How { approval, ..how(args) })
 }
 
 /// Holds variables that are given against those of the plan, and takes the ephemeral ones, which no saved plan has.
@@ -146,37 +161,15 @@ fn take_variables(args: &Apply, session: &Session, saved: &mut SavedPlan) -> Res
         };
         saved.variables.insert(name.clone(), value);
     }
+    fitting::surroundings(saved, module)?;
     if args.variables.var.is_empty() && args.variables.var_file.is_empty() {
         return Ok(());
     }
     let is_given = |name: &std::sync::Arc<str>| given.given.get(name).is_some_and(|variable| variable.given);
     match given.values.iter().find(|(name, value)| is_given(name) && saved.variables.get(*name) != Some(value)) {
-        Some((name, _)) => Err(Diagnostic::error(
-            "Can't change variable when applying a saved plan",
-            format!("The variable {name:?} had another value when the plan was made. Plan again with the new one."),
-        )),
+        Some((name, _)) => Err(fitting::other_value(name)),
         None => Ok(()),
     }
-}
-
-/// The warning about a configuration that is another one than the plan's by now.
-fn changed_since(saved: &SavedPlan) -> Option<Diagnostic> {
-    let (now, _) = Session::read(true);
-    let now = now.snapshot().files;
-    let then = &saved.configuration.files;
-    let mut names: Vec<&String> =
-        now.iter().filter(|(name, text)| then.get(*name) != Some(text)).map(|f| f.0).collect();
-    names.extend(then.keys().filter(|name| !now.contains_key(*name)));
-    names.sort();
-    let list: String = names.iter().map(|name| format!("\n  {name}")).collect();
-    (!names.is_empty()).then(|| {
-        Diagnostic::warning(
-            "The configuration has changed since the plan was made",
-            format!(
-                "The apply does what was planned, with the configuration as it was then. These files differ:\n{list}"
-            ),
-        )
-    })
 }
 
 /// Holds a saved plan against what there is now.
@@ -207,29 +200,14 @@ fn open_saved(args: &Apply, mut saved: SavedPlan, session: &Session) -> Result<(
             format!("It was made in the workspace {:?}, and {:?} is selected.", saved.workspace, session.workspace),
         ));
     }
-    let mut store = store::open(&session.state_path(args.locking.state.as_ref()), &args.locking, "OperationTypeApply")?;
+    let mut store = store::open(session, &args.locking, "OperationTypeApply")?;
     let state = store.read()?;
     let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
-    // A plan from before there was a state has no lineage; a state that has come since makes it stale.
-    if saved.lineage != lineage && !saved.lineage.is_empty() {
-        return Err(Diagnostic::error(
-            "Saved plan does not match the given state",
-            "The plan was made from another state: this one has another lineage. Plan again in the folder and workspace that \
-             it is to be applied in.",
-        ));
-    }
-    if saved.serial != serial || saved.lineage != lineage {
-        return Err(Diagnostic::error(
-            "Saved plan is stale",
-            format!(
-                "The state was changed after the plan was made: the plan is from its serial {}, and it has serial {serial} \
-                 now. Plan again.",
-                saved.serial
-            ),
-        ));
-    }
+    fitting::place(&saved, &store.place())?;
+    fitting::state(&saved, serial, &lineage)?;
     let known = |token: &String| saved.settled.contains(token) || saved.unsettled.contains(token);
-    if let Some(intent) = Underway::beside(store.path()).intents().into_iter().find(|intent| !known(&intent.token)) {
+    let intents = planning::intents_of(&store.underway(), &store)?;
+    if let Some(intent) = intents.into_iter().find(|intent| !known(&intent.token)) {
         return Err(Diagnostic::error(
             "Saved plan is stale",
             format!(
@@ -318,22 +296,26 @@ pub(crate) struct How {
     pub json: bool,
     /// Leave releases once they have all the traffic.
     pub detach: bool,
+    /// The approval that was required and held.
+    pub approval: Option<Approval>,
 }
 
 fn how(args: &Apply) -> How {
-    How { parallelism: args.planning.parallelism, json: args.screen.json, detach: args.release_detach }
+    How { parallelism: args.planning.parallelism, json: args.screen.json, detach: args.release_detach, approval: None }
 }
 
 /// Does what a plan says, and tells what came of it.
 pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, options: &How) -> Exit {
     let How { parallelism, json, .. } = *options;
     let stop = AtomicBool::new(false);
-    let lines = (!json).then(Lines::new);
+    let (lines, machine) = (Lines::unless(json), JsonLines::default());
     let ui: &dyn Ui = match &lines {
         Some(lines) => lines,
-        None => &JsonLines,
+        None => &machine,
     };
-    let underway = Underway::beside(store.path());
+    let watching = Watching::new(ui);
+    let began = jiff::Timestamp::now();
+    let underway = store.underway();
     let timestamp = saved.plan.timestamp.parse::<jiff::Timestamp>().ok().map(Into::into);
     let (applied, driven) = with_functions(Phase::Apply, timestamp, |functions| {
         planning::run(async {
@@ -351,7 +333,7 @@ pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, o
                     underway: &underway,
                     settled: &saved.settled,
                     parallelism,
-                    ui,
+                    ui: &watching,
                 });
                 let mut work = std::pin::pin!(work);
                 let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
@@ -364,7 +346,10 @@ pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, o
                             }
                             tell_of_stopping(lines.as_ref());
                         }
-                        _ = every.tick() => lines.iter().for_each(Lines::still_running),
+                        _ = every.tick() => match &lines {
+                            Some(lines) => lines.still_running(),
+                            None => machine.still_running(),
+                        },
                     }
                 }
             };
@@ -391,24 +376,34 @@ pub(crate) fn perform(session: &Session, store: &mut Store, saved: &SavedPlan, o
         })
     });
     let stopped = stop.load(Ordering::Relaxed);
-    let Some(applied) = applied else {
-        tell_of_the_cut(lines.as_ref());
-        return Exit(130);
+    let (operations, approval) = (watching.operations(), options.approval.as_ref());
+    let (ended, driven_to) = (applied.as_ref(), driven.as_ref());
+    let run = Run { session, saved, approval, began, operations, applied: ended, driven: driven_to, stopped };
+    let noted = run.noted();
+    let exit = match applied {
+        Some(applied) => finish(session, saved, applied, driven, stopped, json),
+        None => {
+            tell_of_the_cut(&lines.as_ref().map_or_else(|| machine.running(), Lines::running));
+            Exit(130)
+        }
     };
-    finish(session, saved, applied, driven, stopped, json)
+    if let Some(noted) = noted {
+        noted.put(store, &exit);
+    }
+    exit
 }
 
 fn tell_of_stopping(lines: Option<&Lines>) {
-    if let Some(lines) = lines {
-        lines.print(
+    match lines {
+        Some(lines) => lines.print(
             "\nStopping: what is under way is finished first, and nothing else is started. Interrupt again to stop at once.\n",
-        );
+        ),
+        None => machine::print(&infra_view::json::infra_events::stopping()),
     }
 }
 
 /// What a run that was stopped at once leaves open.
-fn tell_of_the_cut(lines: Option<&Lines>) {
-    let running = lines.map(Lines::running).unwrap_or_default();
+fn tell_of_the_cut(running: &[String]) {
     let list: String = running.iter().map(|what| format!("\n  {what}")).collect();
     let detail = match list.is_empty() {
         true => "Everything that was done is in the state.".to_string(),
@@ -436,16 +431,18 @@ fn finish(
         released = driven.exit;
     }
     if let Some(why) = &unwritten {
-        let kept = keep_unwritten(&state);
+        let kept = store::keep_unwritten(&state);
         problems.push(Diagnostic::error("Failed to save state", format!("{why}.\n\n{kept}")));
     }
     let failed = problems.has_errors();
     planning_failed(session, problems, json);
     if failed || stopped {
-        if !json && left > 0 {
-            output::line(&format!(
+        match json {
+            _ if left == 0 => {}
+            true => machine::print(&infra_view::json::infra_events::left(left)),
+            false => output::line(&format!(
                 "\n{left} planned operations were not started. Everything that was done is in the state."
-            ));
+            )),
         }
         return match released {
             Exit(0) => Exit(if stopped { 130 } else { 1 }),
@@ -473,18 +470,4 @@ fn finish(
         output::raw(&infra_view::text::outputs_text(&state.outputs));
     }
     released
-}
-
-/// Puts a state that could not be written where it belongs into a file of its own.
-fn keep_unwritten(state: &State) -> String {
-    let path = "errored.tfstate";
-    let mut store = infra_state::LocalState::new(path);
-    store.set_backup(None);
-    match store.write(&mut state.clone()) {
-        Ok(()) => format!(
-            "The state has been written to {path} instead. Correct the cause, and then put it in its place:\n    infra state \
-             push {path}"
-        ),
-        Err(error) => format!("It could not be written to {path} either: {error}. Here it is:\n{}", state.to_text()),
-    }
 }

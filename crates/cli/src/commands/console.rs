@@ -58,9 +58,8 @@ fn answer_all(args: &Console, session: &Session, root: RootVariables) -> Exit {
         state_out: None,
         backup: None,
     };
-    let path = session.state_path(args.state.as_ref());
     // The lock is held to the end: the values that are shown are those of the state all the while.
-    let opened = store::open(&path, &locking, "OperationTypeInvalid").and_then(|mut store| {
+    let opened = store::open(session, &locking, "OperationTypeInvalid").and_then(|mut store| {
         let state = store.read()?;
         Ok((store, state.unwrap_or_else(State::new)))
     });

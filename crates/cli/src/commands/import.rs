@@ -4,12 +4,11 @@ use infra_address::parse_resource_instance;
 use infra_diag::Diagnostic;
 use infra_engine::PlanOptions;
 use infra_engine::plan::PlanMode;
-use infra_state::Underway;
 
 use super::planning::{self, Planned};
 use crate::args::Import;
 use crate::ui::Lines;
-use crate::{Exit, output};
+use crate::{Exit, output, recording};
 
 pub(crate) fn run(args: &Import) -> Exit {
     let address = match parse_resource_instance(&args.address) {
@@ -59,12 +58,13 @@ pub(crate) fn run(args: &Import) -> Exit {
         session.show(problem.into());
         return Exit(1);
     }
-    let mut state = saved.plan.prior_state;
+    let mut state = saved.plan.prior_state.clone();
     if let Err(problem) = store.write(&mut state) {
         session.show(problem.into());
         return Exit(1);
     }
-    Underway::beside(store.path()).end(saved.settled.iter().map(String::as_str));
+    recording::imported(&session, &store, &saved, &state, &address);
+    store.underway().end(saved.settled.iter().map(String::as_str));
     output::line(
         "\nImport successful!\n\nThe object is in the state now, and infra manages it from here on. See what the configuration \
          would change: infra plan",

@@ -1,12 +1,14 @@
 //! The commands, one file each.
 
 mod apply;
+mod approve;
 mod completion;
 mod console;
 mod fmt;
 mod force_unlock;
 mod get;
 mod graph;
+mod history;
 mod import;
 mod init;
 mod local;
@@ -24,11 +26,16 @@ mod workspace;
 
 pub(crate) use workspace::valid as valid_workspace;
 
-use crate::Exit;
 use crate::args::Command;
+use crate::{Exit, store};
 
 /// Runs a command.
 pub(crate) fn run(command: Command) -> Exit {
+    let exit = dispatch(command);
+    if exit.0 == 0 && store::left_locked() { Exit(1) } else { exit }
+}
+
+fn dispatch(command: Command) -> Exit {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Get(args) => get::run(&args),
@@ -37,6 +44,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Apply(args) => local::tidy(apply::run(args, false)),
         Command::Destroy(args) => local::tidy(apply::run(args, true)),
         Command::Show(args) => show::run(&args),
+        Command::Approve(args) => approve::run(&args),
         Command::Output(args) => output::run(&args),
         Command::State(args) => state::run(args),
         Command::Import(args) => import::run(&args),
@@ -51,6 +59,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Revert(args) => release::run_revert(&args),
         Command::Releases(args) => release::run_releases(&args),
         Command::Release(args) => release::run_release(&args),
+        Command::History(args) => history::run(&args),
         Command::Local(args) => local::run(&args),
         Command::LocalSupervisor { folder } => local::supervise(&folder),
         Command::LocalTask { arguments } => local::task(arguments),

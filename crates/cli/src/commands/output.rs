@@ -10,7 +10,7 @@ use crate::{Exit, output, store};
 
 pub(crate) fn run(args: &Output) -> Exit {
     let (session, _) = Session::load(args.screen.no_color);
-    let state = match store::read_only(&session.state_path(args.state.as_ref())) {
+    let state = match store::read_only(&session, args.state.as_ref()) {
         Ok(state) => state.unwrap_or_else(State::new),
         Err(problem) => {
             output::error(&problem.summary, &problem.detail);

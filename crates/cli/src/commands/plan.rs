@@ -4,11 +4,11 @@ use infra_diag::Diagnostic;
 use infra_engine::saved::SavedPlan;
 
 use super::planning::{self, Planned};
-use crate::args::Plan;
+use crate::args::{Plan, Variables};
 use crate::machine::{self, JsonLines};
 use crate::session::Session;
 use crate::ui::Lines;
-use crate::{Exit, output, planfile};
+use crate::{Exit, origin, output, planfile};
 
 pub(crate) fn run(args: Plan) -> Exit {
     let mut options = match planning::options(&args.planning).and_then(|o| new_file(&args).map(|()| o)) {
@@ -21,8 +21,8 @@ pub(crate) fn run(args: Plan) -> Exit {
     options.generate_config = args.generate_config_out.as_ref().map(|path| path.display().to_string());
     let made = match args.screen.json {
         true => {
-            machine::print(&infra_view::json::events::version());
-            planning::make(&args.variables, &args.screen, &args.locking, &options, "OperationTypePlan", &JsonLines)
+            let lines = JsonLines::default();
+            planning::make(&args.variables, &args.screen, &args.locking, &options, "OperationTypePlan", &lines)
         }
         false => {
             let lines = Lines::new();
@@ -42,14 +42,18 @@ pub(crate) fn run(args: Plan) -> Exit {
     let generated = generated(&args, &mut session, &mut saved, &mut problems);
     let failed = problems.has_errors();
     let plan = &saved.plan;
-    if let Some(path) = &args.out
-        && let Err(problem) = write_plan(path, &session, &saved)
-    {
-        session.show(problem.into());
-        return Exit(1);
-    }
+    let digest = match args.out.as_ref().map(|path| write_plan(path, &args.variables, &session, &saved)).transpose() {
+        Ok(digest) => digest,
+        Err(problem) => {
+            session.show(problem.into());
+            return Exit(1);
+        }
+    };
     if args.screen.json {
         machine::plan(plan);
+        if let (Some(path), Some(digest)) = (&args.out, &digest) {
+            machine::print(&infra_view::json::infra_events::plan_saved(&path.display().to_string(), digest));
+        }
         infra_lang::config::name_blocks(&mut problems, &session.sources);
         machine::diagnostics(&problems, &session.sources);
     } else {
@@ -63,6 +67,9 @@ pub(crate) fn run(args: Plan) -> Exit {
         }
         if plan.applyable {
             hint(args.out.as_deref());
+        }
+        if let Some(digest) = &digest {
+            output::line(&format!("\nPlan digest: {digest}"));
         }
     }
     match (failed, args.detailed_exitcode && plan.applyable) {
@@ -110,13 +117,21 @@ fn generated(
     if !within.ends_with(".tf") {
         within.push_str(".tf");
     }
+    saved.generated = Some(within.clone());
     saved.configuration.files.insert(within, file.text);
     Some(name)
 }
 
-/// Writes the plan without the values of ephemeral variables: they are given again to the apply.
-fn write_plan(path: &std::path::Path, session: &Session, saved: &SavedPlan) -> Result<(), infra_diag::Diagnostic> {
+/// Writes the plan, with where it comes from, and without the values of ephemeral variables: they are given again to the
+/// apply. Its digest.
+fn write_plan(
+    path: &std::path::Path,
+    variables: &Variables,
+    session: &Session,
+    saved: &SavedPlan,
+) -> Result<String, infra_diag::Diagnostic> {
     let mut kept = saved.clone();
+    kept.origin = origin::of(&session.config.root, variables, saved.origin.backend.clone());
     for (name, _) in session.config.root.variables.iter().filter(|(_, variable)| variable.ephemeral) {
         kept.variables.remove(name);
         kept.plan.variables.remove(name);

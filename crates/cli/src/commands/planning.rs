@@ -4,12 +4,14 @@ use std::time::SystemTime;
 
 use infra_address::{parse_resource_instance, parse_target};
 use infra_diag::{Diagnostic, Diagnostics};
+use infra_engine::origin::Origin;
 use infra_engine::plan::{Plan, PlanMode};
 use infra_engine::saved::SavedPlan;
 use infra_engine::ui::Ui;
 use infra_engine::{PlanInputs, PlanOptions, plan, recover};
 use infra_lang::functions::Phase;
-use infra_state::{State, Underway};
+use infra_state::{Intent, State, Underway};
+use tracing::Instrument;
 
 use crate::args::{Locking, Planning, Screen, Variables};
 use crate::interrupts::Interrupts;
@@ -92,7 +94,7 @@ pub(crate) fn make(
     if problems.has_errors() {
         refuse!();
     }
-    problems.extend(session.backend_problem.take());
+    problems.extend(session.backend().err());
     problems.extend(session.validate());
     if problems.has_errors() {
         refuse!();
@@ -106,8 +108,7 @@ pub(crate) fn make(
     if problems.has_errors() {
         refuse!();
     }
-    let path = session.state_path(locking.state.as_ref());
-    let mut opened = match store::open(&path, locking, operation) {
+    let mut opened = match store::open(&session, locking, operation) {
         Ok(store) => store,
         Err(problem) => {
             problems.push(problem);
@@ -124,10 +125,16 @@ pub(crate) fn make(
     if opened.was_recovered() {
         problems.push(Diagnostic::warning(
             "A write of the state had been cut off",
-            format!("An earlier run was stopped while it wrote {}. The write has been finished.", path.display()),
+            format!("An earlier run was stopped while it wrote {}. The write has been finished.", opened.place()),
         ));
     }
-    let intents = Underway::beside(&path).intents();
+    let intents = match intents_of(&opened.underway(), &opened) {
+        Ok(intents) => intents,
+        Err(problem) => {
+            problems.push(problem);
+            refuse!();
+        }
+    };
     let (serial, lineage) = state.as_ref().map(|s| (s.serial, s.lineage.clone())).unwrap_or_default();
     let state = state.unwrap_or_else(State::new);
     let now = SystemTime::now();
@@ -146,9 +153,9 @@ pub(crate) fn make(
                 ui,
             };
             let made = async {
-                let recovered = recover(&mut inputs, &intents).await;
+                let recovered = recover(&mut inputs, &intents).instrument(tracing::debug_span!("recover")).await;
                 inputs.state = recovered.state;
-                let (made, mut problems) = plan(inputs).await;
+                let (made, mut problems) = plan(inputs).instrument(tracing::info_span!("plan")).await;
                 problems.extend(recovered.problems);
                 (made, problems, recovered.settled)
             };
@@ -171,10 +178,23 @@ pub(crate) fn make(
         local: crate::local::is_on(),
         serial,
         lineage,
+        generated: None,
+        origin: Origin { backend: opened.place(), ..Origin::default() },
+        digest: None,
         unsettled: intents.into_iter().map(|intent| intent.token).filter(|token| !settled.contains(token)).collect(),
         settled,
     };
     Ok(Box::new(Planned { session, store: opened, saved, problems }))
+}
+
+/// What a run that was interrupted has begun to create. That it cannot be read must not pass for nothing.
+pub(crate) fn intents_of(underway: &Underway, store: &Store) -> Result<Vec<Intent>, Diagnostic> {
+    underway.read_intents().map_err(|error| {
+        Diagnostic::error(
+            "The journal of creations cannot be read",
+            format!("It stands beside {}, and tells what an interrupted run has created: {error}.", store.place()),
+        )
+    })
 }
 
 /// Runs to the end on this thread; what is awaited goes on in the background.

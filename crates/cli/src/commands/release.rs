@@ -10,6 +10,7 @@ use infra_engine::plan::GivenVariable;
 use infra_engine::releases::{Kept, ReleaseChange, ReleaseKind, put_record, ready_providers, records};
 use infra_engine::ui::Silent;
 use infra_engine::{PlanInputs, PlanOptions};
+use infra_history::Kind;
 use infra_lang::config::Module;
 use infra_lang::functions::{FunctionContext, Phase as FunctionPhase};
 use infra_provider::Configured;
@@ -21,11 +22,11 @@ use serde_json::{Value as Json, json};
 
 use super::planning::run as block_on;
 use crate::args::{Release, Releases, Revert, Variables};
-use crate::releasing::{Driving, tell, who};
+use crate::releasing::{Driving, tell, tell_end, who};
 use crate::session::{Session, with_functions};
 use crate::store::{self, Store};
 use crate::variables::gather;
-use crate::{Exit, machine, output};
+use crate::{Exit, output, recording};
 
 /// A release that a command is about, with what is needed to do something about it.
 struct Chosen {
@@ -45,15 +46,14 @@ pub(crate) fn run_revert(args: &Revert) -> Exit {
         Ok(chosen) => chosen,
         Err(problem) => return fail(&problem),
     };
-    let address = chosen.kept.record.release.address.clone();
     let record = &chosen.kept.record;
     let done = match record.way_back() {
         WayBack::Done => {
             let what = format!("{} ({}) has all the traffic already.", record.from, short(&record.old));
-            tell(args.json, &address, &what);
+            tell_end(args.json, record, "reverted", &what, 0);
             return Exit(0);
         }
-        WayBack::StartFirst => go_back_after_standby(chosen, args.json),
+        WayBack::StartFirst => recorded(Kind::Revert, chosen, |chosen| go_back_after_standby(chosen, args.json)),
         // Nobody would tell the run that is at it.
         WayBack::NothingMoved if !chosen.locked => Err(Diagnostic::error(
             "Somebody else is working on this state",
@@ -63,13 +63,27 @@ pub(crate) fn run_revert(args: &Revert) -> Exit {
                 record.to
             ),
         )),
-        WayBack::NothingMoved | WayBack::Move => move_back(chosen, began, args.json),
+        WayBack::NothingMoved | WayBack::Move => {
+            recorded(Kind::Revert, chosen, |chosen| move_back(chosen, began, args.json))
+        }
     };
     done.unwrap_or_else(|problem| fail(&problem))
 }
 
+/// Does something about a release, and records it.
+fn recorded(
+    kind: Kind,
+    mut chosen: Chosen,
+    work: impl FnOnce(&mut Chosen) -> Result<Exit, Diagnostic>,
+) -> Result<Exit, Diagnostic> {
+    let (state, record) = (chosen.state.clone(), chosen.kept.record.clone());
+    let done = work(&mut chosen);
+    recording::of_release(kind, &mut chosen.store, (&state, &record), &chosen.kept.record, &done);
+    done
+}
+
 /// During a release, and while the old colour stands by: one call.
-fn move_back(mut chosen: Chosen, began: Instant, json: bool) -> Result<Exit, Diagnostic> {
+fn move_back(chosen: &mut Chosen, began: Instant, json: bool) -> Result<Exit, Diagnostic> {
     let Kept { record, .. } = &mut chosen.kept;
     let (from, to, address) = (record.from.clone(), record.to.clone(), record.release.address.clone());
     let (old, new) = (short(&record.old), short(&record.new));
@@ -90,7 +104,7 @@ fn move_back(mut chosen: Chosen, began: Instant, json: bool) -> Result<Exit, Dia
             began.elapsed().as_secs_f64()
         ),
     };
-    tell(json, &address, &what);
+    tell_end(json, &chosen.kept.record, "reverted", &what, 0);
     let then = match chosen.locked {
         true => {
             put_record(&mut chosen.state, &chosen.kept);
@@ -100,14 +114,14 @@ fn move_back(mut chosen: Chosen, began: Instant, json: bool) -> Result<Exit, Dia
         false => "Another run works on this state: it sees that the traffic has moved, and writes it down.".to_string(),
     };
     match json {
-        true => machine::release(&address, &then),
+        true => tell(json, &address, &then),
         false => output::line(&then),
     }
     Ok(Exit(0))
 }
 
 /// After standby: the old version is started first.
-fn go_back_after_standby(mut chosen: Chosen, json: bool) -> Result<Exit, Diagnostic> {
+fn go_back_after_standby(chosen: &mut Chosen, json: bool) -> Result<Exit, Diagnostic> {
     if !chosen.locked {
         return Err(Diagnostic::error(
             "Somebody else is working on this state",
@@ -166,23 +180,21 @@ fn go_back_after_standby(mut chosen: Chosen, json: bool) -> Result<Exit, Diagnos
 /// `infra release finish|retry ADDRESS`
 pub(crate) fn run_release(args: &Release) -> Exit {
     let done = match args {
-        Release::Finish { address, variables, locking } => {
-            choose(Some(address), variables, locking, true).and_then(finish)
-        }
-        Release::Retry { address, locking } => {
-            choose(Some(address), &Variables::default(), locking, false).and_then(retry)
-        }
+        Release::Finish { address, variables, locking, json } => choose(Some(address), variables, locking, true)
+            .and_then(|chosen| recorded(Kind::ReleaseFinish, chosen, |chosen| finish(chosen, *json))),
+        Release::Retry { address, locking, json } => choose(Some(address), &Variables::default(), locking, false)
+            .and_then(|chosen| recorded(Kind::ReleaseRetry, chosen, |chosen| retry(chosen, *json))),
     };
     done.unwrap_or_else(|problem| fail(&problem))
 }
 
-fn finish(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
+fn finish(chosen: &mut Chosen, json: bool) -> Result<Exit, Diagnostic> {
     let record = &mut chosen.kept.record;
     let address = record.release.address.clone();
     match record.phase {
         Phase::Watch | Phase::Drain | Phase::Stop => {}
         Phase::Finished | Phase::Reverted => {
-            output::line(&format!("{address}: nothing is under way."));
+            tell(json, &address, "nothing is under way.");
             return Ok(Exit(0));
         }
         _ => {
@@ -196,24 +208,25 @@ fn finish(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
     let mut problems = Diagnostics::new();
     let exit = block_on(async {
         let mut driving = driving(&mut chosen.store, &chosen.state, &chosen.session, &chosen.providers);
+        driving.json = json;
         driving.drive(&mut chosen.kept, Stop::No, &mut problems).await
     });
     chosen.session.show(problems);
     Ok(exit)
 }
 
-fn retry(mut chosen: Chosen) -> Result<Exit, Diagnostic> {
+fn retry(chosen: &mut Chosen, json: bool) -> Result<Exit, Diagnostic> {
     let record = &mut chosen.kept.record;
     let address = record.release.address.clone();
     let Some(reverted) = record.reverted.as_mut() else {
-        output::line(&format!("{address}: its last version was not taken back; there is nothing to allow."));
+        tell(json, &address, "its last version was not taken back; there is nothing to allow.");
         return Ok(Exit(0));
     };
     reverted.may_retry = true;
     let name = short(&record.new);
     put_record(&mut chosen.state, &chosen.kept);
     chosen.store.write(&mut chosen.state)?;
-    output::line(&format!("{address}: {name} may be released again. infra apply does it."));
+    tell(json, &address, &format!("{name} may be released again. infra apply does it."));
     Ok(Exit(0))
 }
 
@@ -224,8 +237,7 @@ pub(crate) fn run_releases(args: &Releases) -> Exit {
         session.show(problems);
         return Exit(1);
     }
-    let path = session.state_path(args.state.as_ref());
-    let state = match store::read_only(&path) {
+    let state = match store::read_only(&session, args.state.as_ref()) {
         Ok(state) => state.unwrap_or_else(State::new),
         Err(problem) => return fail(&problem),
     };
@@ -341,13 +353,12 @@ fn choose(
     if let Some(problem) = problems.iter().find(|p| p.is_error()) {
         return Err(problem.clone());
     }
-    let path = session.state_path(locking.state.as_ref());
-    let (mut store, locked) = match store::open(&path, locking, "OperationTypeRelease") {
+    let (mut store, locked) = match store::open(&session, locking, "OperationTypeRelease") {
         Ok(store) => (store, true),
         // The way back is open even while somebody else holds the state.
         Err(problem) if connect => {
             let unlocked = crate::args::Locking { lock: false, ..locking.clone() };
-            (store::open(&path, &unlocked, "OperationTypeRelease").map_err(|_| problem)?, false)
+            (store::open(&session, &unlocked, "OperationTypeRelease").map_err(|_| problem)?, false)
         }
         Err(problem) => return Err(problem),
     };

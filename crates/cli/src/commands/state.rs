@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use infra_address::{ResourceInstance, ResourceMode, Target, parse_target};
 use infra_diag::Diagnostic;
+use infra_history::Kind;
 use infra_state::{State, TERRAFORM_VERSION};
 use infra_view::text::{TextOptions, schemas_of};
 
 use crate::args::{self, Locking};
 use crate::session::{Session, registry};
 use crate::store::Store;
-use crate::{Exit, output, store};
+use crate::{Exit, output, recording, store};
 
 pub(crate) fn run(args: args::State) -> Exit {
     let done = match args {
@@ -30,28 +31,50 @@ pub(crate) fn run(args: args::State) -> Exit {
     }
 }
 
-fn path(given: Option<&PathBuf>) -> PathBuf {
-    let (session, _) = Session::load(true);
-    session.state_path(given)
+fn session() -> Session {
+    Session::read(true).0
 }
 
 fn read(given: Option<&PathBuf>) -> Result<State, Diagnostic> {
-    store::read_only(&path(given))?.ok_or_else(|| {
+    store::read_only(&session(), given)?.ok_or_else(|| {
         Diagnostic::error("No state file was found", "Nothing has been applied in this folder and workspace yet.")
     })
 }
 
-/// Opens, locks and reads the state. What is changed by hand keeps a copy of its own of what was there.
-pub(crate) fn open(locking: &Locking, operation: &str) -> Result<(Store, State), Diagnostic> {
-    let path = path(locking.state.as_ref());
+/// Which copies of what was there are kept of a state in a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copies {
+    /// One for each change.
+    Each,
+    /// The last one.
+    One,
+}
+
+/// Opens, locks and reads the state.
+pub(crate) fn open(locking: &Locking, operation: &str, copies: Copies) -> Result<(Store, State), Diagnostic> {
+    let session = session();
     let mut locking = locking.clone();
-    if locking.backup.is_none() {
+    let kept_in_a_file = locking.state.is_some() || session.backend()?.kind() == "local";
+    if !kept_in_a_file && locking.backup.is_some() {
+        return Err(Diagnostic::error(
+            "Invalid command line options",
+            "-backup is for states in files, and this one is elsewhere. Leave it out, or name a file with -state.",
+        ));
+    }
+    if locking.backup.is_none() && kept_in_a_file && copies == Copies::Each {
+        let path = match &locking.state {
+            Some(path) => path.clone(),
+            None => session.backend()?.state(&session.workspace).place().into(),
+        };
         // Two changes in one second each keep what was there before.
         let now = jiff::Timestamp::now().as_second();
         let mut names = (now..).map(|seconds| PathBuf::from(format!("{}.{seconds}.backup", path.display())));
         locking.backup = names.find(|name| !name.exists());
     }
-    let mut store = store::open(&path, &locking, operation)?;
+    let mut store = match &locking.state {
+        Some(path) => store::open_file(path, &locking, operation)?,
+        None => store::open(&session, &locking, operation)?,
+    };
     let state = store.read()?.ok_or_else(|| {
         Diagnostic::error("No state file was found", "Nothing has been applied in this folder and workspace yet.")
     })?;
@@ -131,7 +154,7 @@ fn show(given: Option<PathBuf>, address: &str) -> Result<(), Diagnostic> {
 fn mv(locking: &Locking, dry_run: bool, from: &str, to: &str) -> Result<(), Diagnostic> {
     let parse = |text: &str| parse_target(text).map_err(|e| Diagnostic::error("Invalid address", e.to_string()));
     let (from, to) = (parse(from)?, parse(to)?);
-    let (mut store, mut state) = open(locking, "state-mv")?;
+    let (mut store, mut state) = open(locking, "state-mv", Copies::Each)?;
     let moves = planned_moves(&state, &from, &to)?;
     for (old, new) in &moves {
         let verb = if dry_run { "Would move" } else { "Move" };
@@ -140,6 +163,7 @@ fn mv(locking: &Locking, dry_run: bool, from: &str, to: &str) -> Result<(), Diag
     if dry_run {
         return Ok(());
     }
+    let before = state.clone();
     let mut taken = Vec::new();
     for (old, new) in &moves {
         if let Some((provider, slot)) = state.remove(old) {
@@ -150,6 +174,7 @@ fn mv(locking: &Locking, dry_run: bool, from: &str, to: &str) -> Result<(), Diag
         *state.slot_mut(&new, &provider) = slot;
     }
     store.write(&mut state)?;
+    recording::by_hand(Kind::StateMv, &store, Some(&before), &state);
     output::line(&format!("Successfully moved {} object(s).", moves.len()));
     Ok(())
 }
@@ -201,7 +226,7 @@ fn planned_moves(
 
 fn rm(locking: &Locking, dry_run: bool, addresses: &[String]) -> Result<(), Diagnostic> {
     let wanted = targets(addresses)?;
-    let (mut store, mut state) = open(locking, "state-rm")?;
+    let (mut store, mut state) = open(locking, "state-rm", Copies::Each)?;
     let gone: Vec<ResourceInstance> =
         state.instances().map(|(a, _, _)| a).filter(|a| wanted.iter().any(|t| t.contains(a))).collect();
     if let Some(target) = wanted.iter().find(|target| !gone.iter().any(|address| target.contains(address))) {
@@ -213,16 +238,18 @@ fn rm(locking: &Locking, dry_run: bool, addresses: &[String]) -> Result<(), Diag
     if dry_run {
         return Ok(());
     }
+    let before = state.clone();
     for address in &gone {
         state.remove(address);
     }
     store.write(&mut state)?;
+    recording::by_hand(Kind::StateRm, &store, Some(&before), &state);
     output::line(&format!("Successfully removed {} resource instance(s).", gone.len()));
     Ok(())
 }
 
 fn pull() -> Result<(), Diagnostic> {
-    if let Some(mut state) = store::read_only(&path(None))? {
+    if let Some(mut state) = store::read_only(&session(), None)? {
         state.terraform_version = TERRAFORM_VERSION.into();
         output::raw(&state.to_text());
     }
@@ -239,9 +266,9 @@ fn push(locking: &Locking, force: bool, source: &std::path::Path) -> Result<(), 
     let text = text.map_err(|e| unreadable(e.to_string()))?;
     let given = State::parse(&text).map_err(|e| unreadable(e.to_string()))?;
     let mut given = given.ok_or_else(|| unreadable("it is empty".into()))?;
-    let mut store = store::open(&path(locking.state.as_ref()), locking, "state-push")?;
+    let mut store = store::open(&session(), locking, "state-push")?;
     let present = store.read()?;
-    if let Some(present) = present.filter(|_| !force) {
+    if let Some(present) = present.as_ref().filter(|_| !force) {
         if present.lineage != given.lineage {
             return Err(Diagnostic::error(
                 "Failed to write state",
@@ -262,5 +289,7 @@ fn push(locking: &Locking, force: bool, source: &std::path::Path) -> Result<(), 
             ));
         }
     }
-    store.write(&mut given)
+    store.write(&mut given)?;
+    recording::by_hand(Kind::StatePush, &store, present.as_ref(), &given);
+    Ok(())
 }

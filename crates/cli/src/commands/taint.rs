@@ -2,10 +2,11 @@
 
 use infra_address::parse_resource_instance;
 use infra_diag::Diagnostic;
+use infra_history::Kind;
 
-use super::state::open;
+use super::state::{Copies, open};
 use crate::args::Taint;
-use crate::{Exit, output};
+use crate::{Exit, output, recording};
 
 pub(crate) fn run(args: &Taint, taint: bool) -> Exit {
     match mark(args, taint) {
@@ -23,14 +24,8 @@ pub(crate) fn run(args: &Taint, taint: bool) -> Exit {
 fn mark(args: &Taint, taint: bool) -> Result<String, Diagnostic> {
     let address =
         parse_resource_instance(&args.address).map_err(|e| Diagnostic::error("Invalid address", e.to_string()))?;
-    let mut locking = args.locking.clone();
-    if locking.backup.is_none() {
-        locking.backup = Some(std::path::PathBuf::from(format!(
-            "{}.backup",
-            locking.state.clone().unwrap_or_else(|| "terraform.tfstate".into()).display()
-        )));
-    }
-    let (mut store, mut state) = open(&locking, if taint { "taint" } else { "untaint" })?;
+    let (mut store, mut state) = open(&args.locking, if taint { "taint" } else { "untaint" }, Copies::One)?;
+    let before = state.clone();
     let provider = state.resources.get(&(address.module.clone(), address.resource.clone())).map(|r| r.provider.clone());
     let found = state.current(&address).is_some();
     let (Some(provider), true) = (provider, found) else {
@@ -52,6 +47,7 @@ fn mark(args: &Taint, taint: bool) -> Result<String, Diagnostic> {
         object.tainted = taint;
     }
     store.write(&mut state)?;
+    recording::by_hand(if taint { Kind::Taint } else { Kind::Untaint }, &store, Some(&before), &state);
     Ok(match taint {
         true => format!("Resource instance {address} has been marked as tainted."),
         false => format!("Resource instance {address} has been successfully untainted."),

@@ -73,7 +73,8 @@ fn tags_of(state: &Json) -> BTreeMap<String, Json> {
 fn plan(folder: Folder, tags: BTreeMap<String, Json>) -> (Folder, Vec<String>) {
     let folder = folder.env("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", &TagReader::start(tags).url());
     let run = folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0);
-    let calls = run.stderr.lines().filter_map(|line| Some(line.split_once("infra_aws::calls: ")?.1.to_string()));
+    let calls =
+        run.stderr.lines().filter_map(|line| Some(line.split_once("infra_aws::observed: call ")?.1.to_string()));
     let calls: Vec<String> = calls.collect();
     run.says("Refreshed 41 resources in ").says(&format!(" s ({} calls).", calls.len()));
     (folder, calls)

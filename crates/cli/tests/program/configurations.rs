@@ -44,13 +44,15 @@ fn only_the_owner_may_read(folder: &Folder, file: &str) {
 #[cfg(not(unix))]
 fn only_the_owner_may_read(_: &Folder, _: &str) {}
 
-/// An environment of the reference stack with what it asks for.
+/// An environment of the reference stack with what it asks for, and with its state in its folder.
 fn environment(cloud: &Cloud, name: &str) -> Folder {
-    Folder::copy_of(&format!("infrastructure/environments/{name}"))
+    let folder = Folder::copy_of(&format!("infrastructure/environments/{name}"))
         .on(cloud)
         .env("TF_VAR_certificate_arn", &cloud.certificate("shop.example.com"))
         .env("TF_VAR_image", "example.com/shop:1.0.0")
-        .env("TF_VAR_database_password", PASSWORD)
+        .env("TF_VAR_database_password", PASSWORD);
+    folder.write("backend_override.tf", "terraform {\n  backend \"local\" {}\n}\n");
+    folder
 }
 
 #[test]

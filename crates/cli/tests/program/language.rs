@@ -18,7 +18,9 @@ fn a_saved_plan_is_applied_with_the_configuration_that_it_was_made_from() {
     let shown = folder.infra(["show", "-json", "p"]).status(0);
     let shown: Json = serde_json::from_str(&shown.stdout).expect("JSON");
     assert_eq!(shown["configuration"]["root_module"]["module_calls"]["m"]["source"], "./m");
-    let applied = folder.infra(["apply", "-input=false", "p"]).status(0).says("1 added");
+    let other = ["Saved plan is from another configuration", "main.tf (changed)", "m/main.tf (gone)"];
+    folder.infra(["apply", "-input=false", "p"]).fails(&other);
+    let applied = folder.infra(["apply", "-input=false", "-allow-changed", "p"]).status(0).says("1 added");
     let told = applied.stdout + &applied.stderr;
     for text in ["The configuration has changed since the plan was made", "main.tf", "m/main.tf"] {
         assert!(told.contains(text), "{text:?} is not in:\n{told}");

@@ -1,8 +1,12 @@
 //! The whole program, as people run it.
 
+mod approval;
+mod attention;
+mod backend;
 mod calls;
 mod configurations;
 mod console;
+mod history;
 mod kill;
 mod language;
 mod local;
@@ -10,5 +14,10 @@ mod local_engines;
 mod local_faults;
 mod mistakes;
 mod modules;
+#[cfg(unix)]
+mod pipeline;
+mod reading;
 mod releases;
+mod secrets;
 mod support;
+mod telemetry;

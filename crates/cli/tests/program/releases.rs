@@ -445,7 +445,15 @@ fn a_version_that_does_not_prove_itself_gets_no_user() {
     service.apply("v2", &[]).status(3).fails_with("the check \"smoke\" failed");
 
     with("  check \"http\" \"page\" {\n    path     = \"/\"\n    status   = 418\n    attempts = 1\n  }\n");
-    service.apply("v3", &[]).status(3).fails_with("the check \"page\" failed");
+    let reverted = service.apply("v3", &["-json"]).status(3);
+    let told = |line: &str| serde_json::from_str::<Json>(line).ok();
+    let end = reverted.stdout.lines().filter_map(told).find(|line| line["type"] == "infra_release_end");
+    let end = end.unwrap_or_else(|| panic!("{}", reverted.stdout))["release"].clone();
+    assert_eq!(
+        (&end["outcome"], &end["exit_status"], &end["live"]),
+        (&"reverted".into(), &3.into(), &end["from"]["colour"])
+    );
+    assert!(end["reverted"]["reason"].as_str().is_some_and(|why| why.contains("the check \"page\" failed")), "{end}");
 
     with("  before_shift {\n    command = [\"exit\", \"1\"]\n  }\n");
     service.apply("v4", &[]).status(3).fails_with("The release was taken back");
@@ -463,7 +471,10 @@ fn a_version_that_does_not_prove_itself_gets_no_user() {
     ));
     let applied = service.apply("v6", &["-json"]).status(0);
     let lines = applied.stdout.lines().map(|line| serde_json::from_str::<Json>(line).expect("JSON"));
-    assert!(lines.filter(|line| line["type"] == "release").count() > 3, "{}", applied.stdout);
+    assert!(lines.clone().filter(|line| line["type"] == "infra_release_step").count() > 3, "{}", applied.stdout);
+    let ends: Vec<Json> = lines.filter(|line| line["type"] == "infra_release_end").collect();
+    assert_eq!(ends.len(), 1, "{}", applied.stdout);
+    assert_eq!((&ends[0]["release"]["outcome"], &ends[0]["release"]["exit_status"]), (&"finished".into(), &0.into()));
     assert!(service.0.read("asked").contains("asked http://"));
     service.settled("v6");
     users.heard_only(&["200 v1", "200 v6"]);
@@ -472,6 +483,16 @@ fn a_version_that_does_not_prove_itself_gets_no_user() {
     let state: Json = serde_json::from_str(&service.0.infra(["state", "pull"]).status(0).stdout).expect("JSON");
     assert!(state["infra"]["releases"]["release.it"].is_object(), "{state}");
     assert!(!state["infra"].to_string().contains("not-for-the-record"), "{}", state["infra"]);
+
+    // The history tells of each, the last first.
+    let history = service.0.infra(["history", "-json"]).status(0).stdout;
+    let history: Vec<Json> = serde_json::from_str(&history).expect("JSON");
+    let outcomes: Vec<&Json> = history.iter().map(|record| &record["outcome"]["status"]).collect();
+    assert_eq!(outcomes, ["done", "reverted", "reverted", "reverted", "reverted", "done"]);
+    let release = &history[3]["releases"][0];
+    assert_eq!((&release["phase"], &release["reverted"]["by"]), (&"reverted".into(), &"".into()));
+    assert!(release["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{release}");
+    service.0.infra(["history", "verify"]).status(0);
     service.goes();
 }
 
@@ -489,7 +510,9 @@ fn a_single_service_is_rolled_over_in_place() {
     ));
     service.apply("v1", &[]).status(0);
     let users = Users::of(&service);
-    service.plan("v2", &[]).status(0).says("takes over from v1, in place").says("1 to release");
+    // The release changes the service, not the ordinary plan: whatever comes before the shift comes before that.
+    let planned = service.plan("v2", &[]).status(0).says("takes over from v1, in place").says("1 to release");
+    assert!(!planned.stdout.contains("aws_ecs_service.it"), "{}", planned.stdout);
     service.apply("v2", &[]).status(0);
     assert_eq!(service.live(), "200 v2");
     users.heard_only(&["200 v1", "200 v2"]);

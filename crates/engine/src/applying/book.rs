@@ -93,8 +93,10 @@ impl<'s> Book<'s> {
     }
 
     /// Writes down that an object is about to be created.
-    pub fn begin(&self, intent: &Intent) -> Result<(), String> {
-        self.pages().underway.begin(intent).map_err(|error| error.to_string())
+    pub async fn begin(&self, intent: &Intent) -> Result<(), String> {
+        // Others go on, and begin, while it is written.
+        let begun = self.pages().underway.begin_soon(intent);
+        begun.await.map_err(|error| error.to_string())
     }
 
     /// Writes down that a new object has an id, and changes the state.

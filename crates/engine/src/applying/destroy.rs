@@ -13,7 +13,7 @@ use super::provisioners::self_value;
 use crate::expand::Repetition;
 use crate::plan::Action;
 use crate::ui::Event;
-use crate::{codec, marks};
+use crate::{codec, marks, secrets};
 
 impl Applier<'_> {
     /// Deletes the object of a change, or the one that the change has replaced. False after the errors have been told.
@@ -61,7 +61,8 @@ impl Applier<'_> {
             .await;
         let elapsed = started.elapsed();
         let failed = applied.problems.iter().any(Problem::is_error);
-        self.world.report(applied.problems.into_iter().map(|p| {
+        let problems = secrets::hide(applied.problems, &self.world, &schema.block, &[&change.before]);
+        self.world.report(problems.into_iter().map(|p| {
             let summary = format!("{address}: {}", p.summary);
             Problem { summary, ..p }.into_diagnostic()
         }));

@@ -19,7 +19,7 @@ use crate::expand::Repetition;
 use crate::plan::{Action, Reason, ResourceChange};
 use crate::planning::{configuration, instance_diagnostics};
 use crate::ui::Event;
-use crate::{codec, marks};
+use crate::{codec, marks, secrets};
 
 impl Applier<'_> {
     /// Does what a change says, deletion aside. False after its errors have been told.
@@ -96,7 +96,7 @@ impl Applier<'_> {
         let value = match configured.read_data(&address.resource.ty, config).await {
             Ok(value) => value,
             Err(problems) => {
-                let told = instance_diagnostics(problems, address, Some(job.block), &schema.block);
+                let told = instance_diagnostics(self.hide(job, problems), address, Some(job.block), &schema.block);
                 if let Some(check) = &job.block.check {
                     nested_read_failed(&self.world, &address.module, check, &told);
                 }
@@ -170,7 +170,7 @@ impl Applier<'_> {
         // Until its provisioners have succeeded a new object counts as half made.
         let provisions = creates && job.block.provisioners.iter().any(|p| p.when == ProvisionerWhen::Create);
         let token = if creates { Token::unique() } else { Token::default() };
-        if creates && !self.begin(job, &token, &planned, provisions) {
+        if creates && !self.begin(job, &token, &planned, provisions).await {
             let old = self.deposed.borrow_mut().remove(number);
             self.book.write(|state| restore(state, change, old));
             return None;
@@ -199,7 +199,7 @@ impl Applier<'_> {
             })
             .await;
         let failed = applied.problems.iter().any(Problem::is_error);
-        let told = instance_diagnostics(applied.problems, address, Some(job.block), &schema.block);
+        let told = instance_diagnostics(self.hide(job, applied.problems), address, Some(job.block), &schema.block);
         self.world.report(told);
         let elapsed = started.elapsed();
         let mut inconsistent = false;
@@ -253,7 +253,7 @@ impl Applier<'_> {
     }
 
     /// Writes down that an object is about to be created. False after the error has been told: then it must not be.
-    fn begin(&self, job: &Job<'_>, token: &Token, planned: &(Value, Private), provisions: bool) -> bool {
+    async fn begin(&self, job: &Job<'_>, token: &Token, planned: &(Value, Private), provisions: bool) -> bool {
         let (change, schema) = (job.change, job.schema);
         if change.action.is_replace() {
             // The old object must not pass for the new one.
@@ -268,7 +268,7 @@ impl Applier<'_> {
             object: encode(schema, change, &value, &planned.1, provisions),
             made: false,
         };
-        let Err(why) = self.book.begin(&intent) else { return true };
+        let Err(why) = self.book.begin(&intent).await else { return true };
         self.world.report([Diagnostic::error(
             format!("{} was not created", change.address),
             format!(
@@ -293,11 +293,18 @@ impl Applier<'_> {
         match ask(*configured, block, schema, prior, config, private).await {
             Ok(planned) => Some((planned.value, planned.private)),
             Err(problems) => {
-                let told = instance_diagnostics(problems, &change.address, Some(block), &schema.block);
+                let told = instance_diagnostics(self.hide(job, problems), &change.address, Some(block), &schema.block);
                 self.world.report(told);
                 None
             }
         }
+    }
+
+    /// What the provider says, without sensitive values.
+    fn hide(&self, job: &Job<'_>, problems: Vec<Problem>) -> Vec<Problem> {
+        let config = marks::put(&job.config, &job.config_marks);
+        let objects = [&config, &job.change.before, &job.change.after];
+        secrets::hide(problems, &self.world, &job.schema.block, &objects)
     }
 
     /// Puts the present object aside, to be deleted once its replacement is there.

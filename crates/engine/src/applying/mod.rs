@@ -19,6 +19,7 @@ use infra_lang::functions::FunctionContext;
 use infra_provider::Configured;
 use infra_state::{State, Underway};
 use infra_value::Value;
+use tracing::Instrument;
 
 pub use book::StateStore;
 pub(crate) use steps::operations;
@@ -33,10 +34,10 @@ use crate::plan::{Action, Counts, Plan, PlanMode};
 use crate::planning::{Expansion, configure, expand_block, expand_module};
 use crate::registry::Registry;
 use crate::releases::Ready;
-use crate::targets;
 use crate::ui::Ui;
 use crate::walk::{Visited, walk};
 use crate::world::World;
+use crate::{observed, targets};
 
 /// What an apply is made of.
 pub struct ApplyInputs<'a> {
@@ -158,8 +159,10 @@ impl Applier<'_> {
                         self.ephemerals.done(&self.world, self.ui, node).await;
                         true
                     }
-                    Step::Make(change) => self.limited(self.make(change)).await,
-                    Step::Destroy(change) => self.limited(self.destroy(change)).await,
+                    Step::Make(change) => {
+                        self.limited(change, self.plan.changes[change].action, self.make(change)).await
+                    }
+                    Step::Destroy(change) => self.limited(change, Action::Delete, self.destroy(change)).await,
                 };
                 if good { Visited::Done } else { Visited::Failed }
             }
@@ -168,12 +171,14 @@ impl Applier<'_> {
     }
 
     /// Runs an operation when there is room, unless nothing is to be started any more.
-    async fn limited(&self, operation: impl Future<Output = bool>) -> bool {
+    async fn limited(&self, number: usize, action: Action, operation: impl Future<Output = bool>) -> bool {
         let _permit = self.limit.acquire().await;
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }
-        let good = operation.await;
+        let span = observed::operation(observed::word(action), &self.plan.changes[number].address);
+        let good = operation.instrument(span.clone()).await;
+        observed::ended(&span, good);
         self.done.set(self.done.get() + 1);
         good
     }

@@ -8,9 +8,10 @@ use infra_lang::config::{OnFailure, Provisioner, ProvisionerWhen};
 use infra_lang::eval::{Scope, decode_body};
 use infra_value::{Marks, Value};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tracing::Instrument;
 
 use super::Applier;
-use crate::ui::Event;
+use crate::ui::{Event, Provisioning};
 
 impl Applier<'_> {
     /// Runs the provisioners of an instance for one occasion, in order. False after the errors have been told.
@@ -22,7 +23,12 @@ impl Applier<'_> {
         scope: &dyn Scope,
     ) -> bool {
         for provisioner in provisioners.iter().filter(|p| p.when == when) {
-            if let Err(problems) = self.run_provisioner(address, provisioner, scope).await {
+            let tell = |what| self.ui.event(Event::Provisioner { address, provisioner: &provisioner.ty, what });
+            tell(Provisioning::Started);
+            let span = tracing::info_span!("provisioner", provisioner = &*provisioner.ty);
+            let run = self.run_provisioner(address, provisioner, scope).instrument(span).await;
+            tell(if run.is_ok() { Provisioning::Succeeded } else { Provisioning::Failed });
+            if let Err(problems) = run {
                 let go_on = provisioner.on_failure == OnFailure::Continue;
                 self.world.report(problems.into_iter().map(|p| match go_on {
                     true => Diagnostic { severity: Severity::Warning, ..p },
@@ -78,13 +84,19 @@ impl Applier<'_> {
         for (name, value) in config.get("environment").and_then(Value::members).into_iter().flatten() {
             process.env(&**name, value.as_str().unwrap_or_default());
         }
+        let hidden = secret || config.get("quiet").and_then(Value::as_bool) == Some(true);
+        if !hidden {
+            let words: Vec<String> = interpreter.iter().chain([&command]).map(|word| format!("{word:?}")).collect();
+            let line = format!("Executing: [{}]", words.join(" "));
+            self.ui.event(Event::ProvisionerOutput { address, provisioner: "local-exec", line: &line });
+        }
         let mut child = match process.spawn() {
             Ok(child) => child,
             Err(error) => {
-                return fail("local-exec provisioner error", format!("{program} could not be started: {error}"));
+                let what = if secret { "The program (not shown)" } else { program.as_str() };
+                return fail("local-exec provisioner error", format!("{what} could not be started: {error}"));
             }
         };
-        let hidden = secret || config.get("quiet").and_then(Value::as_bool) == Some(true);
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let (shown, _) = tokio::join!(self.relay(address, out, secret), self.relay(address, err, secret));
         let status = match child.wait().await {

@@ -7,15 +7,16 @@ use infra_diag::{Diagnostic, Severity};
 use infra_provider::plan as rules;
 use infra_provider::{Private, Problem, Provider};
 use infra_value::Value;
+use tracing::Instrument;
 
 use super::Planner;
 use super::providers::instance_diagnostics;
 use super::resource::{Site, configuration};
 use crate::conditions::{nested_read_failed, resource_rules};
 use crate::expand::Repetition;
-use crate::marks;
 use crate::plan::{Action, PlanMode, Reason, ResourceChange};
 use crate::ui::Event;
+use crate::{marks, observed, secrets};
 
 impl<'a> Planner<'a> {
     /// Reads one data source, or plans to. False after its errors have been told.
@@ -37,9 +38,11 @@ impl<'a> Planner<'a> {
         let Some(config) = configuration(world, site.block, address, &schema.block, &scope, severity) else {
             return false;
         };
-        let (config, config_marks) = marks::take(&config);
+        let marked_config = config;
+        let (config, config_marks) = marks::take(&marked_config);
         let problems = provider.validate_data(&address.resource.ty, &config);
         let invalid = problems.iter().any(Problem::is_error);
+        let problems = secrets::hide(problems, world, &schema.block, &[&marked_config]);
         world.report(instance_diagnostics(problems, address, Some(site.block), &schema.block));
         if invalid {
             return false;
@@ -59,7 +62,8 @@ impl<'a> Planner<'a> {
                 let started = Instant::now();
                 let read = {
                     let _permit = self.limit.acquire().await;
-                    configured.read_data(&address.resource.ty, &config).await
+                    let span = observed::operation("read", address);
+                    configured.read_data(&address.resource.ty, &config).instrument(span).await
                 };
                 match read {
                     Ok(value) => {
@@ -68,6 +72,7 @@ impl<'a> Planner<'a> {
                         value
                     }
                     Err(problems) => {
+                        let problems = secrets::hide(problems, world, &schema.block, &[&marked_config]);
                         let diagnostics = instance_diagnostics(problems, address, Some(site.block), &schema.block);
                         if let Some(check) = &site.block.check {
                             nested_read_failed(world, &address.module, check, &diagnostics);

@@ -15,8 +15,8 @@ use crate::asking::ask;
 use crate::conditions::resource_rules;
 use crate::expand::Repetition;
 use crate::generated::{Generated, generate};
-use crate::marks;
 use crate::plan::{Action, PlanMode, Reason, ResourceChange};
+use crate::{marks, secrets};
 
 /// What planning of an instance has come to.
 struct Outcome {
@@ -210,6 +210,7 @@ impl<'a> Planner<'a> {
         }
         let problems = provider.validate_resource(ty, &config);
         let failed = problems.iter().any(infra_provider::Problem::is_error);
+        let problems = secrets::hide(problems, &self.world, block, &[&inputs.config]);
         self.world.report(instance_diagnostics(problems, address, Some(site.block), block));
         if failed {
             return None;
@@ -285,6 +286,10 @@ impl<'a> Planner<'a> {
         match ask(*configured, site.block, schema, prior, config, private).await {
             Ok(planned) => Some(planned),
             Err(problems) => {
+                let problems = match &inputs.found.prior {
+                    Some(prior) => secrets::hide(problems, &self.world, &schema.block, &[&inputs.config, prior]),
+                    None => secrets::hide(problems, &self.world, &schema.block, &[&inputs.config]),
+                };
                 let told = instance_diagnostics(problems, address, Some(site.block), &schema.block);
                 self.world.report(told);
                 None

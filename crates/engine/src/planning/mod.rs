@@ -357,6 +357,9 @@ impl Planner<'_> {
             || outputs.values().any(|o| o.action != crate::plan::Action::NoOp);
         let refreshed = self.options.mode == PlanMode::RefreshOnly && !drift.is_empty();
         let releasing = releases.iter().any(ReleaseChange::is_active);
+        let config = self.world.config;
+        let attention =
+            crate::attention::findings(self.options.mode, &changes, &drift, &releases, self.registry, config);
         let plan = Plan {
             mode: self.options.mode,
             variables: given,
@@ -365,6 +368,7 @@ impl Planner<'_> {
             outputs,
             prior_state,
             releases,
+            attention,
             checks: self.world.conditions.borrow().to_list(),
             relevant_attributes,
             targets: self.options.targets.clone(),

@@ -10,14 +10,14 @@ use infra_lang::eval::{decode_body, range_of};
 use infra_provider::{Configured, Private, Problem, Provider, ReadRequest};
 use infra_schema::Block as Schema;
 use infra_state::Instance;
+use tracing::Instrument;
 
 use super::{Known, ObjectId, Planner};
-use crate::codec;
-use crate::marks;
 use crate::plan::PlanMode;
 use crate::registry::Registry;
 use crate::ui::Event;
 use crate::world::World;
+use crate::{codec, marks, observed, secrets};
 
 impl Planner<'_> {
     /// Makes a provider ready and reads what it manages. True also for a provider that is not supported: the blocks that
@@ -82,7 +82,9 @@ impl Planner<'_> {
                         prior: value.clone(),
                         private: Private(object.private.clone()),
                     });
-                    configured.read(&ty, requests.collect()).await
+                    let requests: Vec<ReadRequest> = requests.collect();
+                    let span = observed::refresh(&ty, requests.len());
+                    configured.read(&ty, requests).instrument(span).await
                 }
                 false => objects.iter().map(|(_, _, value)| Ok(Some(value.clone()))).collect(),
             };
@@ -110,9 +112,12 @@ impl Planner<'_> {
         let now = match answer {
             Ok(now) => now,
             Err(problem) => {
+                let marked = marks::put(&stored, &codec::marks_of(schema, object, &stored));
+                let told = secrets::hide(vec![problem], &self.world, &schema.block, &[&marked]);
                 let place = self.world.module(&address.module).and_then(|m| m.resource(&address.resource));
                 let place = place.map(|b| b.decl_range.clone());
-                self.world.report([problem.into_diagnostic().about(address).at(place)]);
+                self.world
+                    .report(told.into_iter().map(|problem| problem.into_diagnostic().about(address).at(place.clone())));
                 return false;
             }
         };
@@ -193,11 +198,12 @@ pub(crate) async fn configure(
         }
         None => schema.empty(),
     };
-    let (config, _) = config.unmark_deep();
+    let marked_config = config;
+    let (config, _) = marked_config.clone().unmark_deep();
     let mut problems: Vec<Problem> = known.validate_config(&config);
     let result = match problems.iter().any(Problem::is_error) {
         true => Err(Vec::new()),
-        false => known.configure(&config).await,
+        false => known.configure(&config).instrument(observed::configure(provider)).await,
     };
     let configured = match result {
         Ok(configured) => Some(configured),
@@ -206,6 +212,7 @@ pub(crate) async fn configure(
             None
         }
     };
+    let problems = secrets::hide(problems, world, schema, &[&marked_config]);
     world.report(problems.into_iter().map(|p| provider_diagnostic(p, provider, block, schema)));
     configured
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use infra_lang::config::{Config, IgnoreChanges, Module, ReleaseBlock, ReleaseMember, Resource};
 use infra_lang::syntax::ast::{Attribute, BinaryOp, Body, Expr, ExprKind, For, Traversal, TraversalStep};
-use infra_provider::fleet::ReleaseRules;
 use infra_value::{Path, Value};
 
 use crate::registry::Registry;
@@ -44,11 +43,17 @@ fn own_resource(module: &mut Module, release: &ReleaseBlock, member: &ReleaseMem
     let source = module.provider_source(&local_name);
     let Some(rules) = registry.get(&source).and_then(|p| p.release_rules()) else { return };
     let Some(block) = module.resources.get_mut(&member.resource) else { return };
-    if is_service && super::is_rolling(release) {
-        return;
-    }
-    ignore(block, rules, member);
-    if is_service && let Some((_, count)) = rules.version_attributes(&member.resource.ty) {
+    let rolling = super::is_rolling(release);
+    // In place, the count stays with the configuration.
+    let owned = match rules.version_attributes(&member.resource.ty) {
+        Some((definition, _)) if rolling => &[definition][..],
+        _ => rules.owned(&member.resource.ty),
+    };
+    ignore(block, owned, member);
+    if is_service
+        && !rolling
+        && let Some((_, count)) = rules.version_attributes(&member.resource.ty)
+    {
         first_count(block, count);
     }
 }
@@ -58,9 +63,9 @@ fn provider_name(block: &Resource) -> Arc<str> {
     block.address.ty.split('_').next().unwrap_or_default().into()
 }
 
-fn ignore(block: &mut Resource, rules: &dyn ReleaseRules, member: &ReleaseMember) {
+fn ignore(block: &mut Resource, owned: &[&str], member: &ReleaseMember) {
     let IgnoreChanges::Paths(paths) = &mut block.lifecycle.ignore_changes else { return };
-    for name in rules.owned(&member.resource.ty) {
+    for name in owned {
         let path = Path::attribute(*name);
         if !paths.iter().any(|(given, _)| *given == path) {
             paths.push((path, member.range.clone()));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use infra_address::{InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance};
 use infra_diag::Diagnostic;
@@ -19,9 +18,6 @@ use super::{Kept, Members, ReleaseChange, ReleaseKind, is_rolling, records, sett
 use crate::plan::{Action, PlanMode, ResourceChange};
 use crate::planning::Planner;
 use crate::world::World;
-
-/// How late CloudWatch tells of requests, at the most.
-const METRICS: Duration = Duration::from_secs(3 * 60);
 
 /// A release block in one instance of its module.
 pub(super) struct Site<'a> {
@@ -107,13 +103,6 @@ impl Planner<'_> {
         let wanted = self.wanted_version(site, service(&idle), definition, rules);
         let present = attribute(&running, definition).and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default();
         let rolling = is_rolling(site.block);
-        // A rolling release changes the service in the ordinary plan: what it runs now is what it ran before.
-        let present = match (rolling, service(&live).and_then(change_of)) {
-            (true, Some(change)) => {
-                attribute(&change.before, definition).and_then(|v| v.as_str().map(str::to_string)).unwrap_or(present)
-            }
-            _ => present,
-        };
         let old = self.version_of(&present, record.as_ref());
         let kind = kind(first, &wanted, &old, record.as_ref());
         if !first && !rolling && matches!(kind, ReleaseKind::New | ReleaseKind::Nothing | ReleaseKind::CleanUp) {
@@ -124,7 +113,8 @@ impl Planner<'_> {
             (live, idle) = (record.from.clone(), record.to.clone());
             (old, wanted) = (record.old.clone(), record.new.clone());
         }
-        let all = || steps(&release, &live, &idle, &wanted, count_now, METRICS);
+        let late = self.providers.borrow().get(&provider).map(|p| p.evidence_delay()).unwrap_or_default();
+        let all = || steps(&release, &live, &idle, &wanted, count_now, late);
         let steps = match (kind, &record) {
             (ReleaseKind::New, Some(record)) => [under_way::first(record), all()].concat(),
             (ReleaseKind::New, None) => all(),
@@ -279,7 +269,8 @@ impl Planner<'_> {
                 true => service.key.clone(),
                 false => InstanceKey::None,
             });
-            let object = expanded.values.get(&key).map(|value| crate::marks::take(value).0)?;
+            // With its marks: images that are sensitive are no part of a version's name.
+            let object = expanded.values.get(&key)?.clone();
             return Some(Member { ty: resource.ty.to_string(), object });
         }
         None
@@ -304,7 +295,7 @@ impl Planner<'_> {
             let Some(schema) = known.resource_schema(&address.resource.ty) else { continue };
             let value = crate::codec::marked(&**known, schema, &address.resource, object);
             let (Some(value), Some(rules)) = (value, known.release_rules()) else { continue };
-            let member = Member { ty: address.resource.ty.to_string(), object: crate::marks::take(&value).0 };
+            let member = Member { ty: address.resource.ty.to_string(), object: value };
             return Version { definition: definition.into(), images: rules.version(&member).images };
         }
         Version { definition: definition.into(), images: Vec::new() }

@@ -14,7 +14,8 @@ use infra_engine::{PlanInputs, PlanOptions, Registry, plan};
 use infra_lang::config::{LoadOptions, load};
 use infra_lang::functions::{FunctionContext, FunctionError, Phase};
 use infra_provider::{
-    Applied, ApplyRequest, Configured, Imported, Opened, PlanRequest, Planned, Private, Problem, Provider, ReadRequest,
+    Applied, ApplyRequest, Attention, Configured, Fate, Imported, Opened, PlanRequest, Planned, Private, Problem,
+    Provider, ReadRequest, Remark, Weight,
 };
 use infra_schema::{Schema, parse_schema};
 use infra_state::State;
@@ -87,6 +88,17 @@ impl Provider for Fake {
     fn upgrade(&self, _ty: &str, _version: u64, attributes: &serde_json::Value) -> Result<Value, Problem> {
         value_from_json(attributes, &THING.block.ty()).map_err(|error| Problem::error("Unreadable", error.to_string()))
     }
+    fn attention(&self, about: &Attention<'_>) -> Vec<Remark> {
+        let weight = match about.fate {
+            Fate::Delete => Weight::DataLost,
+            _ if about.stored.is_some() => Weight::Weakened,
+            _ => Weight::Interrupted,
+        };
+        let stored = about.stored.and_then(|stored| stored.get("size").cloned());
+        let everything = if about.destroying { " with everything" } else { "" };
+        let message = format!("{:?}{everything}, left as {:?}", about.fate, stored.map(|size| size.as_i64()));
+        vec![Remark { weight, rule: "told", message }]
+    }
     async fn configure(&self, _config: &Value) -> Result<Arc<dyn Configured>, Vec<Problem>> {
         Ok(Arc::new(Ready { asked: self.asked.clone() }))
     }
@@ -104,6 +116,14 @@ impl Ready {
 
 fn text(config: &Value, name: &str) -> String {
     config.get(name).and_then(Value::as_str).unwrap_or_default().to_string()
+}
+
+fn with_size(prior: &Value, size: i64) -> Value {
+    let members = prior.members().expect("an object").clone();
+    Value::object(members.into_iter().map(|(name, value)| match &*name {
+        "size" => (name, Value::from(size)),
+        _ => (name, value),
+    }))
 }
 
 fn with_text(config: &Value) -> Value {
@@ -127,7 +147,13 @@ impl Configured for Ready {
         Ok(Planned { value, requires_replace: Vec::new(), private: Private::default(), legacy: true })
     }
     async fn read(&self, _ty: &str, requests: Vec<ReadRequest>) -> Vec<Result<Option<Value>, Problem>> {
-        requests.into_iter().map(|request| Ok(Some(request.prior))).collect()
+        // Who is called so has been made larger, or deleted, behind everybody's back.
+        let now = |prior: Value| match &*text(&prior, "name") {
+            "gone" => None,
+            "grown" => Some(with_size(&prior, 9)),
+            _ => Some(prior),
+        };
+        requests.into_iter().map(|request| Ok(now(request.prior))).collect()
     }
     async fn apply(&self, request: ApplyRequest<'_>) -> Applied {
         let name = text(request.planned, "name");

@@ -1,5 +1,6 @@
 //! What configurations mean, held against a provider that keeps a book of what it is asked.
 
+mod attention;
 mod ephemeral;
 mod fake;
 mod imports;

@@ -1,7 +1,7 @@
 //! Function calls, with `try` and `can`, which get their arguments as expressions.
 
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
-use infra_value::{Type, Value};
+use infra_value::{Secrets, Type, Value};
 
 use super::evaluator::{Env, Evaluator, Outcome, failed, take};
 use crate::functions;
@@ -60,7 +60,8 @@ impl Evaluator<'_> {
                     }
                     _ => (call.name_range.clone(), expr),
                 };
-                let problem = Diagnostic::error(e.summary(), e.detail(function, &call.name)).at(range);
+                let detail = Secrets::of(&values).hide(e.detail(function, &call.name));
+                let problem = Diagnostic::error(e.summary(), detail).at(range);
                 problems.push(self.with_values(problem, about, env));
                 Err(failures(problems))
             }

@@ -168,6 +168,7 @@ impl<'a> Evaluator<'a> {
     /// A problem with the values that the expression refers to.
     pub fn with_values(&self, mut problem: Diagnostic, expr: &Expr, env: Env<'_>) -> Diagnostic {
         problem.values = super::involved::involved(self, expr, env);
+        problem.detail = super::involved::secrets(self, expr, env).hide(problem.detail);
         problem
     }
 

@@ -1,6 +1,6 @@
 //! The values that a failing expression refers to, for its error message. Sensitive and ephemeral ones are left out.
 
-use infra_value::{Kind, Value};
+use infra_value::{Kind, Secrets, Value};
 
 use super::evaluator::{Env, Evaluator, apply};
 use super::variables::free_traversals;
@@ -19,6 +19,13 @@ pub(super) fn involved(evaluator: &Evaluator<'_>, expr: &Expr, env: Env<'_>) -> 
     });
     found.sort();
     found
+}
+
+/// What of the expression's references must not be said.
+pub(super) fn secrets(evaluator: &Evaluator<'_>, expr: &Expr, env: Env<'_>) -> Secrets {
+    let mut found: Vec<Value> = Vec::new();
+    free_traversals(expr, &mut |traversal| found.extend(longest(evaluator, traversal, env).map(|(_, value)| value)));
+    Secrets::of(&found)
 }
 
 /// The value after as many steps as have one; a root alone does not count.
