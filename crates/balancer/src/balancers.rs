@@ -65,9 +65,19 @@ impl Balancers {
     /// rules and targets count for the very next request. Says for each listener (by ARN) where it listens, or why it
     /// cannot; the others go on.
     pub async fn apply(&self, spec: Spec) -> BTreeMap<String, Result<SocketAddr, String>> {
+        self.apply_with(spec, Vec::new()).await
+    }
+
+    /// The same with sockets that listen already: a new listener on the address of one takes it over, so that nobody else
+    /// could take that port in between. Those that no listener wants are closed.
+    pub async fn apply_with(
+        &self,
+        spec: Spec,
+        sockets: Vec<std::net::TcpListener>,
+    ) -> BTreeMap<String, Result<SocketAddr, String>> {
         let mut listeners = self.listeners.lock().await;
         let groups = self.extend_groups(&spec);
-        let mut answers = open_sockets(&mut listeners, &spec).await;
+        let mut answers = open_sockets(&mut listeners, &spec, sockets).await;
         let gone = self.route(&mut listeners, &spec, &groups, &mut answers);
         // Only now, when no rule leads there any more, may targets go.
         self.settle_groups(&spec, &groups);
@@ -191,7 +201,10 @@ impl Balancers {
 async fn open_sockets(
     listeners: &mut BTreeMap<String, Served>,
     spec: &Spec,
+    sockets: Vec<std::net::TcpListener>,
 ) -> BTreeMap<String, Result<SocketAddr, String>> {
+    let mut open: BTreeMap<SocketAddr, std::net::TcpListener> =
+        sockets.into_iter().filter_map(|socket| Some((socket.local_addr().ok()?, socket))).collect();
     let wanted: BTreeMap<&String, &spec::Listener> =
         spec.balancers.values().flat_map(|balancer| &balancer.listeners).collect();
     let mut left: BTreeMap<String, Served> = std::mem::take(listeners);
@@ -208,7 +221,7 @@ async fn open_sockets(
             let same = left.iter().find(|(_, served)| served.address == listener.bind);
             let served = match same.map(|(other, _)| other.clone()).and_then(|other| left.remove(&other)) {
                 Some(served) => Ok(served),
-                None => Served::open(listener.bind).await,
+                None => Served::open(listener.bind, open.remove(&listener.bind)).await,
             };
             match served {
                 Ok(served) => drop(listeners.insert(arn.clone(), served)),
@@ -232,13 +245,19 @@ impl Served {
         self.bind == bind || self.address == bind
     }
 
-    async fn open(bind: SocketAddr) -> Result<Self, String> {
+    /// Listens there, on the socket that does so already if there is one.
+    async fn open(bind: SocketAddr, listening: Option<std::net::TcpListener>) -> Result<Self, String> {
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::AddrInUse => format!("cannot listen on {bind}: another program listens there"),
             ErrorKind::PermissionDenied => format!("cannot listen on {bind}: this user may not use that port"),
             _ => format!("cannot listen on {bind}: {error}"),
         };
-        let socket = TcpListener::bind(bind).await.map_err(failed)?;
+        let taken_over =
+            listening.map(|socket| socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)));
+        let socket = match taken_over {
+            Some(Ok(socket)) => socket,
+            Some(Err(_)) | None => TcpListener::bind(bind).await.map_err(failed)?,
+        };
         let address = socket.local_addr().map_err(failed)?;
         Ok(Served { bind, address, tls_names: None, tls: None, running: None, socket: Some(socket) })
     }

@@ -8,6 +8,9 @@ use infra_local::{Client, Folder};
 
 static ON: OnceLock<bool> = OnceLock::new();
 
+/// One for all parts of a command: it knows whether the command has started the supervisor.
+static CLIENT: OnceLock<Client> = OnceLock::new();
+
 /// Says once, at the start, whether `-local` was given.
 pub(crate) fn set(on: bool) {
     let _ = ON.set(on);
@@ -20,10 +23,18 @@ pub(crate) fn is_on() -> bool {
 
 /// The supervisor of the present folder.
 pub(crate) fn client() -> Result<Client, Diagnostic> {
+    if let Some(client) = CLIENT.get() {
+        return Ok(client.clone());
+    }
     let failed = |what: &str, error: std::io::Error| Diagnostic::error(what, format!("{error}."));
     let folder = Folder::of(Path::new(".")).map_err(|e| failed("The present folder cannot be used", e))?;
     let program = std::env::current_exe().map_err(|e| failed("The infra program cannot find itself", e))?;
-    Ok(Client::new(folder, program))
+    Ok(CLIENT.get_or_init(|| Client::new(folder, program)).clone())
+}
+
+/// The supervisor of the present folder, if the command has had to do with it.
+pub(crate) fn used() -> Option<Client> {
+    CLIENT.get().cloned()
 }
 
 /// Where the state of a workspace is kept.

@@ -44,6 +44,14 @@ pub(crate) fn written(text: &str) {
     let _ = out.flush();
 }
 
+/// Tells a person what goes on, where it disturbs no result: on standard error. Whoever reads machine-readable lines is
+/// not told.
+pub(crate) fn aside(text: &str) {
+    if !is_machine() {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
 /// A warning that is about no place in the configuration, where it disturbs no result: on standard error.
 pub(crate) fn warning(summary: &str, detail: &str) {
     let problem = Diagnostic::warning(summary, detail);

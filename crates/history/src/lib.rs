@@ -19,7 +19,7 @@ pub use record::{
     StateAt, Step, Who,
 };
 pub use secrets::Secrets;
-pub use shelf::{Shelf, ShelfError, add, file_name, find, newest, number_of};
+pub use shelf::{Shelf, ShelfError, add, copy, file_name, find, newest, number_of};
 pub use shown::{AttributeChange, Shown, attribute_changes, marked_paths};
 pub use size::{LARGEST, fit};
 pub use verify::{Fault, Finding, Report, Unrecorded, verify};

@@ -83,6 +83,28 @@ pub fn add(shelf: &dyn Shelf, mut record: Record) -> Result<Record, ShelfError> 
     })
 }
 
+/// Copies the records of a state that moves to another place, and returns how many there are then. Records that are there
+/// already have to be the beginning of the same chain.
+///
+/// # Errors
+/// When a shelf cannot be read or written; [`ShelfError::Taken`] if there is another record with a number.
+pub fn copy(from: &dyn Shelf, to: &dyn Shelf) -> Result<usize, ShelfError> {
+    let numbers = from.numbers()?;
+    let there = to.numbers()?;
+    if let Some(other) = there.iter().find(|number| !numbers.contains(number)) {
+        return Err(ShelfError::Taken(*other));
+    }
+    for number in &numbers {
+        let Some(bytes) = from.read(*number)? else { continue };
+        match there.contains(number) {
+            true if to.read(*number)?.as_deref() == Some(&bytes[..]) => {}
+            true => return Err(ShelfError::Taken(*number)),
+            false => to.add(*number, &bytes)?,
+        }
+    }
+    Ok(numbers.len())
+}
+
 /// What moved between two records, without a record.
 fn gap(before: &Record, now: &Record) -> Option<Gap> {
     (before.after != now.before).then(|| Gap { from: before.after.clone(), to: now.before.clone() })

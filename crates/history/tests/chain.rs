@@ -337,3 +337,25 @@ proptest! {
         prop_assert_eq!(record.to_json(), json);
     }
 }
+
+#[test]
+fn a_history_goes_with_its_state_and_is_never_mixed_with_another_one() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let [old, new, other] = folders.each_ref().map(|folder| Folder::new(folder.path().join("history")));
+    for serial in 1..=3 {
+        let mut record = full();
+        (record.before, record.after) = (at(serial - 1), at(serial));
+        add(&old, record).expect("added");
+    }
+    add(&other, full()).expect("added");
+
+    assert_eq!(infra_history::copy(&old, &new), Ok(3));
+    assert_eq!(infra_history::copy(&old, &new), Ok(3), "again");
+    for number in 1..=3 {
+        assert_eq!(new.read(number), old.read(number));
+    }
+    add(&new, full()).expect("added");
+    assert_eq!(infra_history::copy(&old, &new), Err(ShelfError::Taken(4)), "the new one has gone on");
+    assert_eq!(infra_history::copy(&old, &other), Err(ShelfError::Taken(1)));
+    assert_eq!(other.numbers(), Ok(vec![1]), "nothing was added");
+}

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use infra_provider::Failure;
@@ -13,6 +15,7 @@ use tracing::{Instrument, Span};
 use crate::folder::Folder;
 use crate::protocol::{Answer, Contact, LogEntry, Request};
 use crate::status::Status;
+use crate::supervisor::records;
 
 /// How long a supervisor may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -20,17 +23,28 @@ const START: Duration = Duration::from_secs(20);
 /// After how long a supervisor is started again that found another one, which is gone by then.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// How long after its start a supervisor is given to bring up what ran before.
+const COURTESY: Duration = Duration::from_secs(20);
+
+/// After how long it is told what is waited for.
+const NEWS: Duration = Duration::from_secs(2);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How a supervisor is reached and started.
 #[derive(Clone, Debug)]
 pub struct Client {
     folder: Folder,
     program: PathBuf,
+    /// Whether this command has started a supervisor.
+    started: Arc<AtomicBool>,
 }
 
 impl Client {
     /// For the project that the folder belongs to. `program` is the `infra` binary.
     pub fn new(folder: Folder, program: PathBuf) -> Client {
-        Client { folder, program }
+        Client { folder, program, started: Arc::default() }
     }
 
     /// Where everything is kept.
@@ -38,15 +52,41 @@ impl Client {
         &self.folder
     }
 
-    /// What runs. No supervisor is started for it.
+    /// What runs, or what is recorded where nothing does. No supervisor is started for it.
     ///
     /// # Errors
-    /// The supervisor does not answer.
+    /// The supervisor does not answer; the records cannot be read.
     pub async fn status(&self) -> Result<Status, Failure> {
-        let Some(mut conversation) = self.running(&Request::Status).await? else { return Ok(Status::default()) };
+        let Some(mut conversation) = self.running(&Request::Status).await? else {
+            let records = records(&self.folder).map_err(|why| Failure::new("reading what is recorded", why))?;
+            return Ok(records.map_or_else(Status::default, |world| Status::stopped(&world)));
+        };
         match conversation.last(|_| {}).await? {
             Answer::Status(status) => Ok(*status),
             other => Err(unexpected(&other)),
+        }
+    }
+
+    /// If this command has started the supervisor: waits until what that has started again is up, or says why it is not,
+    /// or has had the time that it takes. `waiting` is told after a while, once, what is waited for. Returns the status
+    /// then, and nothing when called again.
+    pub async fn settle(&self, mut waiting: impl FnMut(&[String])) -> Option<Status> {
+        if !self.started.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let (begun, mut told) = (Instant::now(), false);
+        loop {
+            let status = tokio::time::timeout(COURTESY, self.status()).await.ok()?.ok()?;
+            let up = Duration::from_secs(status.supervisor.as_ref()?.up_seconds);
+            let coming = status.coming_up();
+            if coming.is_empty() || up >= COURTESY {
+                return Some(status);
+            }
+            if !told && begun.elapsed() > NEWS {
+                waiting(&coming);
+                told = true;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -82,24 +122,30 @@ impl Client {
         matches!(self.running(&Request::Status).await, Ok(Some(_)))
     }
 
-    /// Calls `line` for each line that the services have written.
+    /// Calls `line` for each line that the services have written, and with `follow` for those to come. Where nothing
+    /// runs, those that are kept are all: no supervisor is started for it. Returns whether anything runs.
     ///
     /// # Errors
-    /// No such service; the supervisor does not answer.
+    /// The supervisor does not answer.
     pub async fn logs(
         &self,
         service: Option<String>,
         follow: bool,
         mut line: impl FnMut(LogEntry),
-    ) -> Result<(), Failure> {
-        let mut conversation = self.ask(&Request::Logs { service, follow }).await?;
+    ) -> Result<bool, Failure> {
+        let request = Request::Logs { service: service.clone(), follow };
+        let Some(mut conversation) = self.running(&request).await? else {
+            let kept = infra_runtime::kept_logs(self.folder.path(), service.as_deref());
+            kept.into_iter().for_each(|kept| line(kept.into()));
+            return Ok(false);
+        };
         let end = conversation.last(|answer| {
             if let Answer::Line(entry) = answer {
                 line(entry);
             }
         });
         match end.await? {
-            Answer::Done => Ok(()),
+            Answer::Done => Ok(true),
             other => Err(unexpected(&other)),
         }
     }
@@ -238,7 +284,9 @@ impl Client {
         }
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn().map_err(failed(format!("starting {}", self.program.display())))
+        let started = command.spawn().map_err(failed(format!("starting {}", self.program.display())))?;
+        self.started.store(true, Ordering::Relaxed);
+        Ok(started)
     }
 }
 

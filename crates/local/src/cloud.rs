@@ -170,7 +170,8 @@ impl LocalCloud {
             return Err(Failure::new(format!("reading {ty}"), "this type is not supported"));
         };
         let encoded = objects.iter().map(encode).collect::<Result<_, _>>()?;
-        let mut conversation = self.client.ask(&Request::Read { ty: ty.into(), objects: encoded }).await?;
+        let read = Request::Read { ty: ty.into(), region: self.meta.region.clone(), objects: encoded };
+        let mut conversation = self.client.ask(&read).await?;
         let answers = match conversation.last(|_| {}).await? {
             Answer::Objects(answers) if answers.len() == objects.len() => answers,
             other => return Err(unexpected(&other)),

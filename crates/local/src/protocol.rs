@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use infra_provider::{Failure, Object};
+use infra_runtime::LogLine;
 use infra_schema::Block;
 use infra_value::{Value, value_from_json, value_to_json};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub(crate) struct Contact {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     /// Read objects of one type.
-    Read { ty: String, objects: Vec<Json> },
+    Read { ty: String, region: String, objects: Vec<Json> },
     /// Create an object.
     Create {
         ty: String,
@@ -190,6 +191,13 @@ pub struct LogEntry {
     pub container: String,
     /// Without newline.
     pub text: String,
+}
+
+impl From<LogLine> for LogEntry {
+    fn from(line: LogLine) -> LogEntry {
+        let LogLine { time, service, task, container, text } = line;
+        LogEntry { time, service, task, container, text }
+    }
 }
 
 /// A [`Failure`] on its way.

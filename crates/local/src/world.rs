@@ -212,6 +212,19 @@ impl World {
         Ok(there.then_some(read))
     }
 
+    /// As [`World::read`] by who looks into one region only: what is in another is not there.
+    ///
+    /// # Errors
+    /// When there is no such type here.
+    pub fn read_in(&self, region: &str, ty: &str, object: Object) -> Result<Option<Object>, Failure> {
+        let found = self.read(ty, object)?;
+        let is_in = |object: &Object| {
+            let arn = if object.block().attributes.contains_key("arn") { object.str("arn") } else { object.id() };
+            arn.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2)).is_none_or(|r| r.is_empty() || r == region)
+        };
+        Ok(found.filter(is_in))
+    }
+
     /// Records an object.
     ///
     /// # Errors

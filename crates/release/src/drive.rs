@@ -172,7 +172,7 @@ impl Drive<'_> {
         }
     }
 
-    async fn save(&mut self, record: &Record) -> Result<(), String> {
+    pub(crate) async fn save(&mut self, record: &Record) -> Result<(), String> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
             match self.around.journal.save(record).await {

@@ -32,6 +32,7 @@ pub async fn revert(record: &mut Record, by: &str, fleet: &dyn Fleet, now: Syste
                 Err(ShiftFailure::ChangedMeanwhile(weights)) => return Err(changed(&weights)),
             }
             record.note(now, format!("all traffic is back on {}", record.from));
+            record.returned = Some(now.into());
         }
     }
     let reason = "asked for by hand".to_string();
@@ -113,6 +114,7 @@ impl Drive<'_> {
             false => format!("all traffic is on {}", record.from),
         };
         self.note(record, what);
+        record.returned = Some(clock.now().into());
         Ok(Next::Phase(Phase::CleanUp))
     }
 
@@ -128,7 +130,8 @@ impl Drive<'_> {
             }
         } else {
             if record.reached.is_some() {
-                let since = record.reverted.as_ref().map_or_else(|| clock.now(), |r| r.at.into());
+                let decided = record.reverted.as_ref().map(|r| r.at);
+                let since = record.returned.or(decided).map_or_else(|| clock.now(), SystemTime::from);
                 if let Some(next) = self.quiet(record, &record.to.clone(), 0, since).await {
                     return Ok(next);
                 }

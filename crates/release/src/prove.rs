@@ -89,7 +89,9 @@ impl Drive<'_> {
         // What autoscaling has made of the live colour by now, not what the configuration said once.
         record.count = patiently(clock, || fleet.standing(&record.from)).await?.desired.max(1);
         if is_rolling(record) {
+            // Written down first: from the call on nobody can tell whether users have reached it.
             record.reached = Some(clock.now().into());
+            self.save(record).await.map_err(|why| Failure::new("writing down the release", why))?;
         }
         let begins = match record.count {
             1 => format!("1 task of {} starts as {}", short(&record.new), record.to),

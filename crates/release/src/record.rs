@@ -40,6 +40,9 @@ pub struct Record {
     pub shifted: Option<Stamp>,
     /// When it went back, why, and by whom.
     pub reverted: Option<Reverted>,
+    /// When `from` really got the traffic back the last time, if it had lost any.
+    #[serde(default)]
+    pub returned: Option<Stamp>,
     /// What happened, in order. At most some hundred lines.
     pub log: Vec<Entry>,
 }
@@ -203,6 +206,7 @@ impl Record {
             before: Faults::default(),
             shifted: None,
             reverted: None,
+            returned: None,
             log: Vec::new(),
         }
     }
@@ -222,9 +226,8 @@ impl Record {
             Phase::Reverted => WayBack::Done,
             Phase::Prepare | Phase::BeforeShift => WayBack::NothingMoved,
             Phase::Stop | Phase::Finished => WayBack::StartFirst,
-            Phase::CleanUp if self.reached.is_none() => WayBack::NothingMoved,
-            _ if rolling => WayBack::StartFirst,
             _ if self.reached.is_none() => WayBack::NothingMoved,
+            _ if rolling => WayBack::StartFirst,
             _ => WayBack::Move,
         }
     }

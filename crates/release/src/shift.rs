@@ -26,23 +26,22 @@ impl Drive<'_> {
         let Some(shift) = shifts.get(step).cloned() else { return Ok(Next::Phase(self.all_shifted(record))) };
         let before = step.checked_sub(1).and_then(|n| shifts.get(n)).map_or(0, |s| s.percent);
         let (fleet, clock) = (self.around.fleet, self.around.clock);
-        // Users get a colour whose targets are healthy now, not when it was proven.
-        let standing = patiently(clock, || fleet.standing(&record.to)).await?;
-        let up = standing.is_up(&record.new.definition, record.count);
-        let sight = Sight { standing: Some(standing), ..Sight::default() };
-        let reason = judge(&record.release.revert_when, &record.to, &sight);
-        if let Some(reason) = reason {
-            return Ok(Next::Back(reason.0));
-        }
-        if self.untouched && !up {
-            record.reached = None;
-            return Ok(Next::Phase(Phase::Healthy));
-        }
-        self.untouched = false;
         let (before, after) = (weights(record, before), weights(record, shift.percent));
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
+            // Users get a colour whose targets are healthy now, not when it was proven or the call was tried before.
+            let standing = patiently(clock, || fleet.standing(&record.to)).await?;
+            let up = standing.is_up(&record.new.definition, record.count);
+            let sight = Sight { standing: Some(standing), ..Sight::default() };
+            if let Some(reason) = judge(&record.release.revert_when, &record.to, &sight) {
+                return Ok(Next::Back(reason.0));
+            }
+            if self.untouched && !up {
+                record.reached = None;
+                return Ok(Next::Phase(Phase::Healthy));
+            }
+            self.untouched = false;
             match fleet.shift(Some(&before), &after).await {
                 Ok(()) => break,
                 Err(ShiftFailure::ChangedMeanwhile(now)) => {
@@ -68,6 +67,11 @@ impl Drive<'_> {
                 return Ok(Next::Again);
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
+            // The call may have been done although its answer was lost.
+            if step == 0 && fleet.weights().await.is_ok_and(|now| now.get(&record.to).is_none_or(|weight| *weight == 0))
+            {
+                self.untouched = true;
+            }
         }
         self.note(record, format!("{} gets {} % of the traffic", record.to, shift.percent));
         if shift.percent >= 100 {
@@ -180,6 +184,7 @@ impl Drive<'_> {
         let reason = "the traffic was taken back elsewhere".to_string();
         self.note(record, reason.clone());
         record.reverted.get_or_insert(Reverted { at, by: "elsewhere".into(), reason, may_retry: false });
+        record.returned = Some(at);
         Next::Phase(Phase::CleanUp)
     }
 

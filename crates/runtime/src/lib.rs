@@ -19,7 +19,7 @@ mod status;
 mod task;
 
 pub use hello::hello;
-pub use runtime::{Runtime, Settings, engines};
+pub use runtime::{Runtime, Settings, engines, kept_logs};
 pub use spec::Spec;
 pub use status::{
     DatabaseState, DatabaseStatus, Deployment, Engines, Health, LogLine, PostgresPrograms, Rollout, ServiceStatus,

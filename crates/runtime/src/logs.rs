@@ -130,10 +130,8 @@ impl Logs {
         let wanted = service.map(str::to_string);
         let open = self.open();
         let told = follow.then(|| self.told.subscribe());
-        let mut lines = read_folder(&self.folder);
+        let lines = kept(&self.folder, service);
         drop(open);
-        lines.retain(|line| fits(line, wanted.as_deref()));
-        lines.sort_by(|a, b| a.time.cmp(&b.time));
         let to_come = stream::unfold(told, |told| async move {
             let mut told = told?;
             loop {
@@ -162,6 +160,14 @@ impl Logs {
         self.open().clear();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The lines of one service, or all, that a folder holds.
+pub(crate) fn kept(folder: &Path, service: Option<&str>) -> Vec<LogLine> {
+    let mut lines = read_folder(folder);
+    lines.retain(|line| fits(line, service));
+    lines.sort_by(|a, b| a.time.cmp(&b.time));
+    lines
 }
 
 /// A service is named by `CLUSTER/NAME`, by its name alone, or by its ARN, which ends in `CLUSTER/NAME`.

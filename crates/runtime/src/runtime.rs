@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -19,13 +19,16 @@ use crate::addresses::Forwarding;
 use crate::container::Starter;
 use crate::docker;
 use crate::engine::Engine;
-use crate::logs::Logs;
+use crate::logs::{self, Logs};
 use crate::postgres::{Databases, programs};
 use crate::processes::Register;
 use crate::service::{Services, Start, pending};
 use crate::spec::{Spec, Task};
 use crate::status::{DatabaseStatus, Engines, LogLine, ServiceStatus, TaskState, TaskStatus};
 use crate::task::{End, Run};
+
+/// The folder of logs in the data folder.
+const LOGS: &str = "logs";
 
 /// How often is looked while something is on its way, and otherwise.
 const RESTLESS: Duration = Duration::from_millis(100);
@@ -259,6 +262,11 @@ pub async fn engines() -> Engines {
     look(&Engine::new("none".to_string())).await
 }
 
+/// What containers wrote, from what is kept in the data folder while nothing runs; see [`Runtime::logs`].
+pub fn kept_logs(data_dir: &Path, service: Option<&str>) -> Vec<LogLine> {
+    logs::kept(&data_dir.join(LOGS), service)
+}
+
 async fn look(engine: &Engine) -> Engines {
     let docker = engine.get().await.map(|docker| docker.version);
     Engines { docker, docker_address: docker::address(), postgres: programs::find().await }
@@ -277,7 +285,7 @@ impl Runtime {
         let data = fs::canonicalize(data).map_err(|why| format!("{}: {why}", data.display()))?;
         let settings = Settings { data_dir: data.clone(), ..settings };
         let register = Register::new(data.join("run"));
-        let logs = Arc::new(Logs::new(data.join("logs")));
+        let logs = Arc::new(Logs::new(data.join(LOGS)));
         let engine = Arc::new(Engine::new(settings.project.clone()));
         tokio::join!(register.clean(Signal::TERM, LEFT_OVER), async {
             let _ = engine.get().await;

@@ -472,6 +472,7 @@ pub(crate) fn pending(id: &str, service: &str, task: &Task, restarts: u32) -> Ta
         id: id.to_string(),
         service: service.to_string(),
         definition: task.definition.clone(),
+        images: task.containers.iter().map(|container| container.image.clone()).collect(),
         state: TaskState::Pending,
         health: Health::Unknown,
         since: SystemTime::now(),

@@ -83,6 +83,8 @@ pub struct TaskStatus {
     pub service: String,
     /// The task definition's ARN.
     pub definition: String,
+    /// The images of its containers, in the order of the definition.
+    pub images: Vec<String>,
     /// How far it is.
     pub state: TaskState,
     /// What its containers' health checks say.

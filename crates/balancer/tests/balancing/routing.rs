@@ -191,6 +191,22 @@ async fn an_address_in_use_is_told_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn a_socket_that_listens_already_is_taken_over_and_others_are_closed() {
+    let socket = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (kept, other) = (socket(), socket());
+    let (address, unwanted) = (kept.local_addr().unwrap(), other.local_addr().unwrap());
+    let mut web = listener(vec![], fixed(200, "fine"));
+    web.bind = address;
+    let balancers = Balancers::new();
+    // Whoever asks before there is a listener is answered by it.
+    let early = tokio::spawn(async move { get(address, "/").await.body });
+    let answers = balancers.apply_with(spec(&[("web", web)], &[]), vec![kept, other]).await;
+    assert_eq!(answers["web"], Ok(address));
+    assert_eq!(early.await.unwrap(), "fine");
+    assert!(std::net::TcpListener::bind(unwanted).is_ok());
+}
+
+#[tokio::test]
 async fn listeners_go_with_their_specification_and_leave_their_sockets_to_successors() {
     let balancers = Balancers::new();
     let first = spec(&[("web", listener(vec![], fixed(200, "first")))], &[]);

@@ -1,6 +1,7 @@
 //! Copying states from one backend to another.
 
 use infra_diag::Diagnostic;
+use infra_history::ShelfError;
 use infra_state::{Backend, Kept, LockOptions, State};
 
 use super::initialise::read_answer;
@@ -142,8 +143,25 @@ impl Migration<'_> {
         };
         target.write(&mut state).map_err(failed)?;
         (self.say)(&format!("Copied {} to {}.", copy.source.place, target.place()));
+        self.copy_history(&*source, &*target);
         let unlocked = target.unlock();
         source.unlock().and(unlocked).map_err(|error| store::still_locked(&error))
+    }
+
+    /// The records of what was done go with the state. That they cannot is told, and stops nothing.
+    fn copy_history(&self, source: &dyn Kept, target: &dyn Kept) {
+        let (Some(old), Some(new)) = (source.shelf(), target.shelf()) else { return };
+        let why = match infra_history::copy(&*old, &*new) {
+            Ok(0) => return,
+            Ok(1) => return (self.say)(&format!("Copied 1 record of its history to {}.", new.place())),
+            Ok(n) => return (self.say)(&format!("Copied {n} records of its history to {}.", new.place())),
+            Err(ShelfError::Taken(number)) => {
+                format!("{} has a history of its own, with a record {number}", new.place())
+            }
+            Err(error) => error.to_string(),
+        };
+        let detail = format!("{why}.\n\nThe records of the time before stay in {}.", old.place());
+        output::warning("The history was not copied", &detail);
     }
 }
 

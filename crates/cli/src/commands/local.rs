@@ -55,7 +55,10 @@ pub(crate) fn tidy(exit: Exit) -> Exit {
     let Ok(client) = local::client() else { return exit };
     block_on(async {
         let Ok(status) = client.status().await else { return };
-        if status.supervisor.is_some() && status.recorded == 0 {
+        if status.supervisor.is_none() {
+            return;
+        }
+        if status.recorded == 0 {
             let _ = client.stop().await;
             if client.folder().snapshots().exists() {
                 output::line(
@@ -64,13 +67,41 @@ pub(crate) fn tidy(exit: Exit) -> Exit {
             }
             return;
         }
-        let databases = status.databases.iter().filter_map(|d| Some((&d.name, d.problem.as_ref()?)));
-        let services = status.services.iter().filter_map(|s| Some((&s.name, s.problem.as_ref()?)));
-        for (name, problem) in databases.chain(services) {
-            output::line(&format!("\nNote: {name}: {problem}"));
+        let notes = settled(&client, &exit).await.unwrap_or_else(|| status.problems());
+        for note in notes {
+            output::line(&format!("\nNote: {note}"));
         }
     });
     exit
+}
+
+/// What every other command ends with that has started what ran here before: whoever calls psql or curl next is
+/// answered, or has read why not.
+pub(crate) fn settle(exit: Exit) -> Exit {
+    if let Some(client) = local::used() {
+        for note in block_on(settled(&client, &exit)).unwrap_or_default() {
+            output::aside(&format!("\nNote: {note}"));
+        }
+    }
+    exit
+}
+
+/// Waits until what this command has started is up, unless it has failed, and says what is not. `None` if there was
+/// nothing to wait for. Ctrl-C ends the waiting alone.
+async fn settled(client: &Client, exit: &Exit) -> Option<Vec<String>> {
+    if !matches!(exit.0, 0 | 2 | 3) {
+        return None;
+    }
+    let mut interrupts = crate::interrupts::Interrupts::listen();
+    let waiting = |coming: &[String]| output::aside(&format!("Waiting for {} (20 s at most)…", coming.join(", ")));
+    let status = tokio::select! {
+        status = client.settle(waiting) => status?,
+        () = interrupts.next() => return None,
+    };
+    let late = status.coming_up().into_iter();
+    let late =
+        late.map(|what| format!("{what} is not up yet; infra local status and infra local logs show how it does."));
+    Some(status.problems().into_iter().chain(late).collect())
 }
 
 /// What a plan with -local has to say about this machine: that no database server can run.
@@ -107,7 +138,7 @@ async fn status(client: &Client, json: bool) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&status).map_err(|e| Failure::new("writing JSON", e.to_string()))?;
         output::line(&text);
     } else {
-        output::raw(&text_of(&status, client.folder().world().exists()));
+        output::raw(&text_of(&status));
     }
     Ok(())
 }
@@ -115,8 +146,8 @@ async fn status(client: &Client, json: bool) -> Result<(), Failure> {
 async fn stop(client: &Client) -> Result<(), Failure> {
     match client.stop().await? {
         true => output::line(
-            "Stopped. What was recorded and the data are kept: the next command with -local starts it again, and infra local \
-             destroy removes it.",
+            "Stopped. What was recorded and the data are kept: the next plan or apply with -local starts it again, and infra \
+             local destroy removes it.",
         ),
         false => output::line("Nothing runs here."),
     }
@@ -134,15 +165,19 @@ async fn destroy(client: &Client) -> Result<(), Failure> {
 async fn logs(client: &Client, service: Option<String>, follow: bool) -> Result<(), Failure> {
     let colour = std::io::stdout().is_terminal();
     let show = |entry: LogEntry| output::line(&log_line(&entry, colour));
-    if !follow && !client.is_running().await && !client.folder().world().exists() {
-        output::line("Nothing runs here.");
-        return Ok(());
-    }
     let mut interrupts = crate::interrupts::Interrupts::listen();
-    tokio::select! {
-        done = client.logs(service, follow, show) => done,
-        () = interrupts.next() => Ok(()),
+    let runs = tokio::select! {
+        runs = client.logs(service, follow, show) => runs?,
+        () = interrupts.next() => return Ok(()),
+    };
+    match client.folder().world().exists() {
+        _ if runs => {}
+        true => output::aside(
+            "Stopped: these are the lines that were kept. The next plan or apply with -local starts it again.",
+        ),
+        false => output::aside("Nothing runs here."),
     }
+    Ok(())
 }
 
 fn log_line(entry: &LogEntry, colour: bool) -> String {
@@ -153,36 +188,40 @@ fn log_line(entry: &LogEntry, colour: bool) -> String {
 }
 
 /// What runs, for people.
-fn text_of(status: &Status, recorded: bool) -> String {
+fn text_of(status: &Status) -> String {
     let mut out = String::new();
-    let Some(supervisor) = &status.supervisor else {
-        let kept = match recorded {
-            true => "\nWhat was recorded is kept; the next command with -local starts it again.",
-            false => "",
-        };
-        return format!("Nothing runs here.{kept}\n");
+    let _ = match &status.supervisor {
+        None if status.recorded == 0 => return "Nothing runs here.\n".to_string(),
+        None => writeln!(
+            out,
+            "Stopped. {} objects are recorded, and the next plan or apply with -local starts what they need again.",
+            status.recorded
+        ),
+        Some(supervisor) => writeln!(
+            out,
+            "{} objects are recorded. The supervisor (process {}) has run for {}.",
+            status.recorded,
+            supervisor.pid,
+            span(supervisor.up_seconds)
+        ),
     };
-    let _ = writeln!(
-        out,
-        "{} objects are recorded. The supervisor (process {}) has run for {}.",
-        status.recorded,
-        supervisor.pid,
-        span(supervisor.up_seconds)
-    );
     if !status.listeners.is_empty() {
         out.push_str("\nBalancers\n");
     }
     for listener in &status.listeners {
         let at = match &listener.problem {
+            Some(_) if status.supervisor.is_none() => format!("stopped ({})", listener.url),
             Some(problem) => format!("does not listen: {problem}"),
             None => listener.url.clone(),
         };
         let _ = writeln!(out, "  {:<24} port {:<6} {at}", listener.balancer, listener.port);
     }
-    if !status.target_groups.is_empty() {
-        out.push_str("\nTarget groups\n");
-    }
-    for group in &status.target_groups {
+    // While nothing runs there is nothing to say of targets.
+    let target_groups = status.target_groups.iter().filter(|_| status.supervisor.is_some());
+    for (at, group) in target_groups.enumerate() {
+        if at == 0 {
+            out.push_str("\nTarget groups\n");
+        }
         let _ = writeln!(
             out,
             "  {:<24} {} of {} healthy   {} requests, {} failed",
@@ -211,8 +250,9 @@ fn text_of(status: &Status, recorded: bool) -> String {
                 if task.health == "UNKNOWN" { String::new() } else { format!(" {}", task.health.to_lowercase()) };
             let state = format!("{}{health}", task.state.to_lowercase());
             let reason = task.reason.as_deref().unwrap_or("");
-            let line =
-                format!("    {id}  {state:<20} {:>8}   {}   {reason}", span(task.seconds), task.addresses.join(" "));
+            let (since, addresses) = (span(task.seconds), task.addresses.join(" "));
+            let version = format!("{} ({})", task.definition, task.images.join(", "));
+            let line = format!("    {id}  {state:<20} {since:>8}   {version}   {addresses}   {reason}");
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }

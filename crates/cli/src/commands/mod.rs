@@ -31,7 +31,7 @@ use crate::{Exit, store};
 
 /// Runs a command.
 pub(crate) fn run(command: Command) -> Exit {
-    let exit = dispatch(command);
+    let exit = local::settle(dispatch(command));
     if exit.0 == 0 && store::left_locked() { Exit(1) } else { exit }
 }
 

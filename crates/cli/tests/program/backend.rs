@@ -273,8 +273,9 @@ fn a_block_is_completed_and_replaced_by_options() {
     with(&["-reconfigure"], "b").status(0);
     folder.infra(PLAN).status(2);
     with(&["-reconfigure"], "a").status(0);
-    with(&["-migrate-state", "-force-copy"], "c").status(0).says("s3://states/c");
+    with(&["-migrate-state", "-force-copy"], "c").status(0).says("s3://states/c").says("of its history");
     folder.infra(PLAN).status(0);
+    folder.infra(["history", "verify"]).status(0).says("unbroken");
     folder.infra(["init", "-backend-config=shade=1"]).fails(&["no argument \"shade\""]);
     folder.infra(["init", "-backend=false"]).status(0);
     folder.infra(PLAN).status(0);

@@ -1,6 +1,6 @@
 //! The same configuration on this machine: tasks, balancers and releases that really run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -134,6 +134,13 @@ fn a_release_fails_no_request_and_a_revert_moves_everybody_back() {
     quickstart.apply(&["-var=app_version=v3", "-var=standby=10m", "-release-detach"]).status(0);
     assert_eq!(version(&url), "v3");
     quickstart.0.infra(["releases"]).status(0).says("blue v3").says("green v2");
+    quickstart.0.infra(["local", "status"]).status(0).says("(infra/hello:v3)").says("(infra/hello:v2)");
+    let status = quickstart.status();
+    let tasks = status["services"].as_array().into_iter().flatten();
+    let tasks = tasks.flat_map(|service| service["tasks"].as_array().into_iter().flatten());
+    let versions: BTreeSet<_> = tasks.map(|task| (task["definition"].as_str(), task["images"][0].as_str())).collect();
+    let expected = [(Some("quickstart:2"), Some("infra/hello:v2")), (Some("quickstart:3"), Some("infra/hello:v3"))];
+    assert_eq!(versions, BTreeSet::from(expected));
     quickstart.0.infra(["revert"]).status(0).says("all traffic on green");
     for _ in 0..50 {
         assert_eq!(version(&url), "v2");
@@ -170,10 +177,36 @@ fn what_was_killed_runs_again_after_the_next_command() {
     eventually("its tasks end with it", || get(&url).is_err());
 
     quickstart.0.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
-    eventually("the service answers again", || get(&url).is_ok_and(|(status, _)| status == 200));
+    assert_eq!(version(&url), "v1", "the service answers again as soon as the plan has ended");
     assert_ne!(quickstart.status()["supervisor"]["pid"].as_u64(), Some(supervisor));
 
     quickstart.0.infra(["local", "stop"]).status(0);
     assert!(get(&url).is_err());
     assert!(quickstart.0.path(".infra/local/world.json").exists(), "what is recorded stays");
+}
+
+#[test]
+fn what_is_stopped_is_shown_as_it_is_and_nothing_starts_for_it() {
+    let quickstart = Quickstart::new();
+    quickstart.apply(&[]).status(0);
+    let url = quickstart.url();
+    quickstart.0.infra(["local", "stop"]).status(0);
+
+    let shown = quickstart.0.infra(["local", "status"]).status(0);
+    shown.says("Stopped.").says(&format!("stopped ({url})")).says("0 of 2 running");
+    let status = quickstart.status();
+    assert_eq!(status["supervisor"], Json::Null);
+    assert_eq!(status["services"][0]["rollout"], "STOPPED");
+    assert!(status["recorded"].as_u64().is_some_and(|recorded| recorded > 50), "{}", status["recorded"]);
+    for follow in [&["local", "logs", "quickstart-blue"][..], &["local", "logs", "quickstart-blue", "-f"]] {
+        quickstart.0.infra(follow).status(0).says("version v1 listens");
+    }
+    assert_eq!(quickstart.status()["supervisor"], Json::Null, "showing it started nothing");
+
+    // Whoever has taken the port in the meantime is told of by the command that starts the rest.
+    let port = url.trim_start_matches("http://localhost").trim_start_matches(':').parse().unwrap_or(80);
+    let taken = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port));
+    quickstart.0.infra(["plan", "-input=false"]).status(0).fails_with("another program listens there");
+    drop(taken);
+    eventually("the balancer listens where it did", || get(&url).is_ok_and(|(status, _)| status == 200));
 }

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::serve::Teller;
 use super::{Ending, Shared, held};
-use crate::protocol::{Answer, LogEntry, Request, decode, decode_value, encode};
+use crate::protocol::{Answer, Request, decode, decode_value, encode};
 use crate::world::World;
 
 /// How long a refusal that may pass is waited for.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Shared {
     pub(super) async fn answer(self: &Arc<Shared>, request: Request, teller: &mut Teller) -> std::io::Result<()> {
         let answer = match request {
-            Request::Read { ty, objects } => self.read(&ty, &objects),
+            Request::Read { ty, region, objects } => self.read((&ty, &region), &objects),
             Request::Create { ty, region, planned, config, tags, token, seconds } => {
                 let creating = Creating::of(self, &token);
                 let created = self.patiently(|| self.create((&ty, &region), &planned, &config, &tags, &token)).await;
@@ -65,11 +65,11 @@ impl Shared {
         teller.tell(&answer).await
     }
 
-    fn read(&self, ty: &str, objects: &[Json]) -> Answer {
+    fn read(&self, (ty, region): (&str, &str), objects: &[Json]) -> Answer {
         let kept = held(&self.kept);
         let one = |json: &Json| -> Result<Json, Failure> {
             let object = resource(ty, json)?;
-            match kept.world.read(ty, object)? {
+            match kept.world.read_in(region, ty, object)? {
                 Some(object) => encode(&object),
                 None => Ok(Json::Null),
             }
@@ -209,14 +209,7 @@ impl Shared {
                 _ = ending.wait_for(|ending| *ending != Ending::No) => None,
             };
             let Some(line) = line else { break };
-            let entry = LogEntry {
-                time: line.time,
-                service: line.service,
-                task: line.task,
-                container: line.container,
-                text: line.text,
-            };
-            teller.tell(&Answer::Line(entry)).await?;
+            teller.tell(&Answer::Line(line.into())).await?;
         }
         teller.tell(&Answer::Done).await
     }

@@ -23,6 +23,7 @@ use tokio::sync::{Notify, watch};
 use crate::folder::{Folder, write_private};
 use crate::protocol::Contact;
 use keeping::Kept;
+pub(crate) use keeping::read as records;
 
 /// How long a supervisor without any record stays for more.
 const IDLE: Duration = Duration::from_secs(20);

@@ -1,16 +1,25 @@
 //! Which ports on loopback are given to whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use crate::world::Ports;
 
-/// The addresses that were given out, each with what keeps it from supervisors of other projects: between the moment that
-/// a port is found free and the moment that somebody listens on it, it could be found free again.
+/// The addresses that were given out, each with what keeps it from others: between the moment that a port is found free
+/// and the moment that its server listens on it, it could be found free again.
 #[derive(Debug, Default)]
-pub(crate) struct Reserved(BTreeMap<SocketAddr, Option<Claim>>);
+pub(crate) struct Reserved(BTreeMap<SocketAddr, Holding>);
+
+/// What keeps an address from others.
+#[derive(Debug)]
+struct Holding {
+    /// From supervisors of other projects, for as long as it is given out.
+    _claim: Option<Claim>,
+    /// From all other programs, until its server listens itself.
+    socket: Option<TcpListener>,
+}
 
 /// A file with the port's name, locked as long as the claim lives.
 #[derive(Debug)]
@@ -47,10 +56,27 @@ impl Drop for Claim {
 impl Reserved {
     /// With those that records of an earlier run hold.
     pub(crate) fn new(taken: impl IntoIterator<Item = SocketAddr>) -> Reserved {
-        Reserved(taken.into_iter().map(|address| (address, Claim::of(address.port()).ok().flatten())).collect())
+        let mut reserved = Reserved::default();
+        reserved.hold_only(taken);
+        reserved
     }
 
-    fn free(&self, port: u16) -> Option<(SocketAddr, Option<Claim>)> {
+    /// Gives back all but these, and holds those of these that were given back.
+    pub(super) fn hold_only(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        let mut before = std::mem::take(&mut self.0);
+        let again = |address: SocketAddr| Holding { _claim: Claim::of(address.port()).ok().flatten(), socket: None };
+        let one = |address| (address, before.remove(&address).unwrap_or_else(|| again(address)));
+        // A balancer and its listener have the same.
+        self.0 = addresses.into_iter().collect::<BTreeSet<_>>().into_iter().map(one).collect();
+    }
+
+    /// The socket that has kept an address so far: whoever gets it listens there from now on, or closes it and lets
+    /// another program listen.
+    pub(super) fn hand_over(&mut self, address: SocketAddr) -> Option<TcpListener> {
+        self.0.get_mut(&address)?.socket.take()
+    }
+
+    fn free(&self, port: u16) -> Option<(SocketAddr, Holding)> {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let wanted = SocketAddr::new(ip, port);
         if port != 0 && self.0.contains_key(&wanted) {
@@ -64,7 +90,7 @@ impl Reserved {
         drop(everywhere);
         let here = TcpListener::bind((ip, chosen)).ok()?;
         let address = here.local_addr().ok()?;
-        (!self.0.contains_key(&address)).then_some((address, claim))
+        (!self.0.contains_key(&address)).then_some((address, Holding { _claim: claim, socket: Some(here) }))
     }
 }
 
@@ -76,8 +102,8 @@ impl Ports for Reserved {
             std::iter::once(port).chain((0..20).map(move |n| high.saturating_add(n)))
         });
         let found = near.chain(std::iter::once(0)).find_map(|port| self.free(port));
-        let (address, claim) = found.ok_or("no port on loopback is free")?;
-        self.0.insert(address, claim);
+        let (address, holding) = found.ok_or("no port on loopback is free")?;
+        self.0.insert(address, holding);
         Ok(address)
     }
 
@@ -96,6 +122,28 @@ mod tests {
         let Ok((Ok(port), _listener)) = taken else { return };
         let mut reserved = Reserved::default();
         assert_ne!(reserved.reserve(Some(port)).map(|a| a.port()), Ok(port));
+    }
+
+    #[test]
+    fn a_port_that_was_given_out_is_kept_from_other_programs_until_its_server_listens() {
+        let mut reserved = Reserved::default();
+        let Ok(address) = reserved.reserve(None) else { return };
+        assert!(TcpListener::bind(address).is_err());
+        let socket = reserved.hand_over(address);
+        assert_eq!(socket.as_ref().and_then(|socket| socket.local_addr().ok()), Some(address));
+        assert!(reserved.hand_over(address).is_none(), "it is handed over once");
+        drop(socket);
+        assert!(TcpListener::bind(address).is_ok());
+    }
+
+    #[test]
+    fn what_no_record_has_is_given_back_and_the_rest_stays_held() {
+        let mut reserved = Reserved::default();
+        let (Ok(one), Ok(other)) = (reserved.reserve(None), reserved.reserve(None)) else { return };
+        reserved.hold_only([one, one]);
+        assert!(TcpListener::bind(one).is_err());
+        assert!(TcpListener::bind(other).is_ok());
+        assert_ne!(reserved.reserve(Some(one.port())), Ok(one));
     }
 
     #[test]

@@ -30,11 +30,11 @@ impl Shared {
     /// Tells the runtime and the balancers what there should be, and the runtime how its tasks do as targets.
     pub(super) async fn reconcile(&self) {
         let _one = self.reconciling.lock().await;
-        let desired = held(&self.kept).world.desired();
+        let (desired, sockets) = held(&self.kept).desired();
         self.runtime.apply(desired.runtime.clone()).await;
         let tasks = self.runtime.tasks();
         let spec = with_tasks(&desired, &tasks);
-        let listening = self.balancers.apply(spec).await;
+        let listening = self.balancers.apply_with(spec, sockets).await;
         *held(&self.listening) = listening;
         self.runtime.set_target_health(target_health(&desired.registrations, &tasks, &self.balancers.health()));
     }

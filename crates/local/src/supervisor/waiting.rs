@@ -9,11 +9,15 @@ use infra_runtime::{DatabaseState, Rollout, TaskState};
 
 use super::{Shared, held};
 use crate::folder::write_private;
-use crate::status::{Database, Listener, Service, Status, Supervisor, TargetGroup, Task};
+use crate::status::{Database, Listener, Service, Status, Supervisor, TargetGroup, Task, impossible, short, url};
 
 /// How long a command waits for a service that it need not wait for: most are up by then, and what is printed as an
 /// output answers.
 const COURTESY: Duration = Duration::from_secs(20);
+
+/// How long it still waits when tasks fail and it is known why: an image that is missing, three ends in a row. They are
+/// tried again all the same.
+const HOPE: Duration = Duration::from_secs(5);
 
 /// What a snapshot of a database tells of it, beside its password.
 const SNAPSHOT: [&str; 4] = ["db_name", "engine", "engine_version", "username"];
@@ -32,18 +36,19 @@ impl Shared {
                 Some(Err(why)) => Err(Failure::new(format!("listening on port {}", object.int("port")), why)),
                 _ => Ok(()),
             },
-            "aws_db_instance" => self.wait_for_database(object.str("identifier"), limit).await,
+            "aws_db_instance" => self.wait_for_database(object, limit).await,
             "aws_db_snapshot" => self.take_snapshot(object).await,
             "aws_ecs_service" => self.wait_for_service(object, limit).await,
             _ => Ok(()),
         }
     }
 
-    async fn wait_for_database(&self, name: &str, limit: Duration) -> Result<(), Failure> {
+    async fn wait_for_database(&self, object: &Object, limit: Duration) -> Result<(), Failure> {
+        let (name, home) = (object.str("identifier"), self.home(object));
         let doing = format!("waiting for the database {name}");
         let begun = Instant::now();
         while begun.elapsed() < limit {
-            match self.runtime.databases().get(name).map(|status| status.state.clone()) {
+            match self.runtime.databases().get(&home).map(|status| status.state.clone()) {
                 Some(DatabaseState::Starting) => {}
                 Some(DatabaseState::Failed { why }) => return Err(Failure::new(doing, why)),
                 _ => return Ok(()),
@@ -53,19 +58,28 @@ impl Shared {
         Err(Failure::new(doing, format!("it did not start within {} s", limit.as_secs())))
     }
 
+    /// The name that the runtime knows a database by.
+    fn home(&self, instance: &Object) -> String {
+        held(&self.kept).world.home(instance.id(), instance.str("identifier"))
+    }
+
     async fn wait_for_service(&self, object: &Object, limit: Duration) -> Result<(), Failure> {
         let asked = object.bool("wait_for_steady_state");
         let limit = if asked { limit } else { limit.min(COURTESY) };
         let doing = format!("waiting for the service {} to be steady", object.str("name"));
         let begun = Instant::now();
+        let mut failing: Option<Instant> = None;
         while begun.elapsed() < limit {
             self.wake.notify_one();
             match self.runtime.services().get(object.id()).map(|s| (s.rollout, s.reason.clone())) {
-                Some((Rollout::InProgress, None)) => {}
+                Some((Rollout::InProgress, None)) => failing = None,
                 Some((Rollout::InProgress | Rollout::Failed, why)) if asked => {
                     if let Some(why) = why {
                         return Err(Failure::new(doing, why));
                     }
+                }
+                Some((Rollout::InProgress, Some(_))) if failing.get_or_insert_with(Instant::now).elapsed() > HOPE => {
+                    return Ok(());
                 }
                 Some((Rollout::InProgress, Some(_))) => {}
                 _ => return Ok(()),
@@ -154,12 +168,11 @@ impl Shared {
         if ty != "aws_db_instance" || object.bool("skip_final_snapshot") {
             return Ok(());
         }
-        let (name, snapshot) = (object.str("identifier"), object.str("final_snapshot_identifier"));
+        let snapshot = object.str("final_snapshot_identifier");
         if snapshot.is_empty() {
             return Ok(());
         }
-        let id = object.id().to_string();
-        self.back_up(name, &id, object, snapshot).await.map_err(|mut failure| {
+        self.back_up(object, snapshot).await.map_err(|mut failure| {
             failure.message += " Set skip_final_snapshot = true to go without.";
             failure
         })
@@ -172,20 +185,21 @@ impl Shared {
             return Ok(());
         }
         let Some(instance) = held(&self.kept).world.database(name).cloned() else { return Ok(()) };
-        self.back_up(name, instance.id(), &instance, snapshot.id()).await
+        self.back_up(&instance, snapshot.id()).await
     }
 
     /// Writes a backup of a database, and beside it what a database that is restored from it takes over. Nothing happens
     /// where no server can run.
-    async fn back_up(&self, name: &str, id: &str, instance: &Object, snapshot: &str) -> Result<(), Failure> {
+    async fn back_up(&self, instance: &Object, snapshot: &str) -> Result<(), Failure> {
+        let (name, home) = (instance.str("identifier"), self.home(instance));
         let failed = |why| Failure::new(format!("taking the snapshot {snapshot} of {name}"), why);
-        if !self.can_be_backed_up(name).await.map_err(failed)? {
+        if !self.can_be_backed_up(&home).await.map_err(failed)? {
             return Ok(());
         }
-        self.runtime.snapshot(name, snapshot).await.map_err(failed)?;
+        self.runtime.snapshot(&home, snapshot).await.map_err(failed)?;
         let mut of: BTreeMap<&str, String> =
             SNAPSHOT.iter().map(|name| (*name, instance.str(name).to_string())).collect();
-        if let Some(password) = held(&self.kept).world.password(id) {
+        if let Some(password) = held(&self.kept).world.password(instance.id()) {
             of.insert("password", password.to_string());
         }
         let Some(file) = self.folder.snapshot(&format!("{snapshot}.json")) else { return Ok(()) };
@@ -203,10 +217,10 @@ impl Shared {
 
     /// Waits until a database runs, for only then can it be backed up. False if no server can run on this machine: there
     /// is nothing to keep. A database that should run and does not is an error, never left out.
-    async fn can_be_backed_up(&self, name: &str) -> Result<bool, String> {
+    async fn can_be_backed_up(&self, home: &str) -> Result<bool, String> {
         let begun = Instant::now();
         loop {
-            match self.runtime.databases().get(name).map(|status| status.state.clone()) {
+            match self.runtime.databases().get(home).map(|status| status.state.clone()) {
                 Some(DatabaseState::Available) => return Ok(true),
                 Some(DatabaseState::RecordedOnly { .. }) => return Ok(false),
                 Some(DatabaseState::Failed { why }) => {
@@ -225,7 +239,10 @@ impl Shared {
     /// Waits until nothing of what was deleted runs any more.
     pub(super) async fn wait_until_gone(&self, ty: &str, object: &Object) -> Result<(), Failure> {
         match ty {
-            "aws_db_instance" => self.runtime.remove_database(object.str("identifier")).await,
+            "aws_db_instance" => {
+                self.runtime.remove_database(&self.home(object)).await;
+                held(&self.kept).world.leave_home(object.id());
+            }
             "aws_db_snapshot" => self.delete_snapshot(object.id()),
             "aws_ecs_service" => {
                 let left =
@@ -258,16 +275,10 @@ impl Shared {
             for (arn, listener) in &balancer.listeners {
                 let at = listening.get(arn);
                 let port = at.and_then(|at| at.as_ref().ok()).map_or(listener.bind.port(), std::net::SocketAddr::port);
-                let (scheme, usual) = if listener.tls_names.is_some() { ("https", 443) } else { ("http", 80) };
-                let url = if port == usual {
-                    format!("{scheme}://localhost")
-                } else {
-                    format!("{scheme}://localhost:{port}")
-                };
                 status.listeners.push(Listener {
                     balancer: balancer.name.clone(),
                     port: listener.port,
-                    url,
+                    url: url(listener, port),
                     problem: at.and_then(|at| at.as_ref().err()).cloned(),
                 });
             }
@@ -296,10 +307,11 @@ impl Shared {
                 desired: service.desired_count,
                 running: running.map_or(0, |s| s.running),
                 rollout: running.map_or("IN_PROGRESS".into(), |s| s.rollout.to_string()),
-                problem: desired.problems.get(arn).cloned().or_else(|| running.and_then(|s| s.reason.clone())),
+                problem: running.and_then(|s| s.reason.clone()),
                 tasks: own.map(task).collect(),
             });
         }
+        status.services.extend(impossible(&desired));
         for (name, database) in self.runtime.databases() {
             let (state, problem) = match &database.state {
                 DatabaseState::Starting => ("starting", None),
@@ -308,8 +320,9 @@ impl Shared {
                 DatabaseState::Failed { why } => ("failed", Some(why.clone())),
                 DatabaseState::RecordedOnly { why } => ("recorded only", Some(why.clone())),
             };
+            let name_of = held(&self.kept).world.at_home(&name).map(str::to_string);
             status.databases.push(Database {
-                name,
+                name: name_of.unwrap_or(name),
                 state: state.into(),
                 version: database.version.clone(),
                 address: database.address.map(|a| format!("localhost:{}", a.port())),
@@ -327,12 +340,8 @@ fn task(task: &infra_runtime::TaskStatus) -> Task {
         health: task.health.to_string(),
         seconds: task.since.elapsed().map_or(0, |d| d.as_secs()),
         definition: short(&task.definition).to_string(),
+        images: task.images.clone(),
         addresses: task.ports.values().map(std::string::ToString::to_string).collect(),
         reason: task.reason.clone(),
     }
-}
-
-/// `FAMILY:REVISION` of a task definition's ARN.
-fn short(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -30,6 +30,9 @@ pub(super) struct Facts {
     pub generations: BTreeMap<String, u64>,
     /// Master passwords of databases, by resource id.
     pub passwords: BTreeMap<String, String>,
+    /// Names that the data of databases is kept under where it is not their identifier, by resource id: a database that
+    /// is renamed keeps its data.
+    pub homes: BTreeMap<String, String>,
     /// Addresses on this machine, by ARN of the balancer or listener, or by the database's resource id.
     pub addresses: BTreeMap<String, SocketAddr>,
     /// By type and key, the token of the creation that made the record.

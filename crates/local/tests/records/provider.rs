@@ -62,7 +62,8 @@ impl Cloud for Local {
         World::supports(ty, data)
     }
     async fn read(&self, ty: &str, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        self.with(|world, _| objects.into_iter().map(|object| world.read(ty, object)).collect(), None)
+        let region = &self.meta.region;
+        self.with(|world, _| objects.into_iter().map(|object| world.read_in(region, ty, object)).collect(), None)
     }
     async fn create(&self, ty: &str, planned: Object, cx: &OpContext<'_>) -> Result<Object, HalfDone> {
         self.with(|world, local| world.create(ty, planned, local), Some(cx))

@@ -223,12 +223,25 @@ async fn what_cannot_be_made_is_refused() {
         json!({ "identifier": name, "engine": "postgres", "instance_class": "db.t4g.micro", "allocated_storage": 20,
             "username": "app", "password": "hunter2", "db_subnet_group_name": group, "skip_final_snapshot": true })
     };
+    let at_a_time = |source: &str| {
+        let time = json!([{ "source_db_instance_identifier": source, "use_latest_restorable_time": true }]);
+        json!({ "identifier": "restored", "instance_class": "db.t4g.micro", "restore_to_point_in_time": time })
+    };
     let task = |cpu: &str, memory: &str| {
         json!({ "family": "x", "network_mode": "awsvpc", "cpu": cpu, "memory": memory,
             "requires_compatibilities": ["FARGATE"],
             "container_definitions": "[{\"name\":\"a\",\"image\":\"i\"}]" })
     };
     for (ty, json, code) in [
+        (
+            "aws_vpc",
+            json!({ "ipv4_ipam_pool_id": "ipam-pool-1", "ipv4_netmask_length": 20 }),
+            "InvalidIpamPoolId.NotFound",
+        ),
+        ("aws_eip", json!({ "instance": "i-1234567890abcdef0" }), "InvalidInstanceID.NotFound"),
+        ("aws_eip", json!({ "network_interface": "eni-11111111" }), "InvalidNetworkInterfaceID.NotFound"),
+        ("aws_db_instance", at_a_time("none"), "DBInstanceNotFound"),
+        ("aws_db_instance", at_a_time("pg"), "InvalidRestoreFault"),
         ("aws_subnet", subnet("10.0.0.128/25", json!({})), "InvalidSubnet.Conflict"),
         ("aws_subnet", subnet("10.9.0.0/24", json!({})), "InvalidSubnet.Range"),
         ("aws_subnet", subnet("10.0.9.0/24", json!({ "availability_zone": "eu-west-1x" })), "InvalidParameterValue"),

@@ -1,6 +1,10 @@
 //! What is to run for records, and data sources that tell of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use infra_catalog::catalog;
 use infra_local::world::World;
+use infra_provider::Object;
 use serde_json::json;
 
 use super::provider::Machine;
@@ -33,6 +37,23 @@ async fn a_service_runs_with_its_secrets_at_the_scale_that_it_may_have() {
     assert_eq!((database.bind.port(), database.engine_version.as_str()), (5432, "16"));
     assert_eq!((database.password.as_str(), database.parameters["work_mem"].as_str()), ("hunter2", "8192"));
     assert_eq!(all.made["db"].get("endpoint"), "localhost:5432");
+}
+
+#[tokio::test]
+async fn a_daemon_runs_once_and_may_run_at_all() {
+    let mut all = Furnished::new().await;
+    let containers = json!([{ "name": "a", "image": "infra/hello:v1", "memory": 64 }]).to_string();
+    let task = json!({ "family": "daemon", "network_mode": "bridge", "container_definitions": containers });
+    all.make("bridge", "aws_ecs_task_definition", &task).await.expect("a definition");
+    let daemon = json!({ "name": "daemon", "cluster": "$cluster", "task_definition": "$bridge.arn",
+        "scheduling_strategy": "DAEMON", "launch_type": "EC2" });
+    all.make("daemon", "aws_ecs_service", &daemon).await.expect("a service");
+    let made = &all.made["daemon"];
+    let desired = all.machine.local.with(|world, _| world.desired(), None);
+    let service = &desired.runtime.services[&made.id()];
+    assert_eq!((service.desired_count, service.minimum_healthy_percent, service.maximum_percent), (1, 0, 100));
+    let now = all.machine.refreshed(made).await.expect("it is there");
+    assert_eq!(all.machine.planned(&made.ty, &now, &made.config).await, now, "it would change");
 }
 
 #[tokio::test]
@@ -120,6 +141,44 @@ async fn a_managed_password_is_a_secret_and_another_engine_is_only_recorded() {
         machine.delete(&stored).await.expect("nothing keeps it");
     }
     assert!(machine.local.with(|world, _| world.is_empty(), None));
+}
+
+#[tokio::test]
+async fn a_database_that_is_renamed_keeps_its_data_and_another_that_takes_its_name_has_its_own() {
+    let machine = Machine::new("000000000000").await;
+    let json = |identifier: &str| {
+        json!({ "identifier": identifier, "engine": "postgres", "instance_class": "db.t4g.micro", "allocated_storage": 20,
+            "username": "app", "password": "hunter2", "skip_final_snapshot": true, "apply_immediately": true })
+    };
+    let running = || {
+        let desired = machine.local.with(|world, _| world.desired(), None);
+        desired.runtime.databases.into_iter().map(|(home, database)| (database.bind, home)).collect::<BTreeMap<_, _>>()
+    };
+    let first = machine.create("aws_db_instance", &json("pg")).await.expect("an instance");
+    let before = running();
+    let renamed = machine.update(&first, &json("pg-main")).await.expect("a new name");
+    assert_eq!((renamed.id(), renamed.get("identifier")), (first.id(), "pg-main".to_string()));
+    assert_eq!(running(), before, "the same data at the same address");
+    let second = machine.create("aws_db_instance", &json("pg")).await.expect("the name is free");
+    let homes: BTreeSet<String> = running().into_values().collect();
+    assert_eq!(homes, ["pg".to_string(), format!("pg-{}", second.id().to_lowercase())].into());
+    let again = machine.update(&renamed, &json("pg-again")).await.expect("a new name");
+    assert_eq!(running().into_values().collect::<BTreeSet<_>>(), homes);
+    for stored in [again, second] {
+        machine.delete(&stored).await.expect("nothing keeps it");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_another_region_is_not_there() {
+    let all = Furnished::new().await;
+    for (name, elsewhere) in [("vpc", false), ("cluster", false), ("service", false), ("role", true), ("zone", true)] {
+        let stored = &all.made[name];
+        let object = Object::new(catalog().resources[&*stored.ty].block().clone(), &stored.value);
+        let read = |region: &str| all.machine.local.with(|w, _| w.read_in(region, &stored.ty, object.clone()), None);
+        let found = ["eu-west-1", "us-east-1"].map(|region| read(region).is_ok_and(|found| found.is_some()));
+        assert_eq!(found, [true, elsewhere], "{name}");
+    }
 }
 
 #[tokio::test]

@@ -54,8 +54,9 @@ impl SimFleet {
 
     fn must_be_idle(world: &World, colour: &str, doing: &str) {
         let mut state = world.state();
-        // What is stopped in the same moment as somebody gives it traffic, is started again.
-        let meddled = state.now < state.meddled_at + LOOKED;
+        // What is stopped in the same moment as somebody gives it traffic, is started again. Where calls are slow and fail,
+        // that moment is long.
+        let meddled = state.now < state.meddled_at + LOOKED + 12 * world.weather.latency;
         if !world.weather.rolling && state.weights[colour] > 0 && !meddled {
             world.broken(&mut state, format!("{doing} {colour}, which has traffic"));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use infra_release::{Phase, Record, Stop, Strategy as Way};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::operator::{Kill, MIN_REQUESTS, Operator, Then, WINDOW, canary, linear, release, with_probe, with_task};
 use crate::world::{BLUE, GREEN, Happening, Version, Weather, World, good};
@@ -212,10 +213,13 @@ fn schedules(strategies: Vec<Way>) -> impl Strategy<Value = Schedule> {
     )
 }
 
-/// How many schedules a test tries; `PROPTEST_CASES` says otherwise.
+/// How many schedules a test tries, always the same ones: one that breaks a law is found by who looks for it, not by who
+/// changes something else. `PROPTEST_CASES` tries more, `PROPTEST_RNG_SEED` others.
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(700);
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() }
+    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let rng_seed = RngSeed::Fixed(seed);
+    ProptestConfig { cases, rng_seed, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -36,6 +36,6 @@ pub(super) fn add(world: &World, desired: &mut Desired) {
             restore_from: instance.opt_str("snapshot_identifier"),
             running: true,
         };
-        desired.runtime.databases.insert(identifier.to_string(), database);
+        desired.runtime.databases.insert(world.home(id, identifier), database);
     }
 }

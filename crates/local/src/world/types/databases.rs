@@ -143,6 +143,9 @@ impl Kind for Instance {
             return refuse("DBInstanceAlreadyExists", "DB instance already exists");
         }
         inherit(world, object)?;
+        if let Some(source) = object.part("restore_to_point_in_time") {
+            return no_such_time(world, &source);
+        }
         for required in ["engine", "username"] {
             if object.str(required).is_empty() && object.str("snapshot_identifier").is_empty() {
                 return Err(Failure::new("", format!("{required:?}: required field is not set")));
@@ -159,6 +162,10 @@ impl Kind for Instance {
         let id = ids::capitals(cx, "db-", 26);
         object.set("id", &id);
         object.set("resource_id", &id);
+        if world.facts.homes.values().any(|home| *home == identifier) {
+            // The data of another that had this identifier before.
+            world.facts.homes.insert(id.clone(), format!("{identifier}-{}", id.to_lowercase()));
+        }
         object.set("arn", world.arn("rds", &format!("db:{identifier}")));
         complete(world, object, cx);
         let password = password.unwrap_or_else(|| ids::password(cx));
@@ -180,6 +187,10 @@ impl Kind for Instance {
         let taken = |other: &Object| other.str("identifier") == identifier && other.id() != id;
         if world.all(INSTANCE).any(taken) {
             return refuse("DBInstanceAlreadyExists", "DB instance already exists");
+        }
+        if prior.str("identifier") != identifier {
+            let home = world.home(&id, prior.str("identifier"));
+            world.facts.homes.insert(id.clone(), home);
         }
         object.set("arn", world.arn("rds", &format!("db:{identifier}")));
         complete(world, object, cx);
@@ -266,6 +277,17 @@ impl Kind for Snapshot {
     }
 }
 
+/// Points in time are not kept here.
+fn no_such_time(world: &World, source: &Part<'_>) -> Result<(), Failure> {
+    let name = source.str("source_db_instance_identifier");
+    if !name.is_empty() && world.database(name).is_none() {
+        return refuse("DBInstanceNotFound", format!("DBInstance {name} not found."));
+    }
+    let message = "Points in time of a database are not kept on this machine. Take a snapshot (aws_db_snapshot) and \
+                   restore from it with snapshot_identifier.";
+    refuse("InvalidRestoreFault", message)
+}
+
 fn given_password(object: &Object, cx: &Cx<'_>) -> Option<String> {
     Part::new(cx.config).opt_str("password_wo").or_else(|| object.opt_str("password"))
 }
@@ -311,6 +333,22 @@ impl World {
     /// The database with an identifier.
     pub(crate) fn database(&self, identifier: &str) -> Option<&Object> {
         self.all(INSTANCE).find(|instance| instance.str("identifier") == identifier)
+    }
+
+    /// The name that the data of a database is kept under. It outlives the record until [`World::leave_home`].
+    pub fn home(&self, id: &str, identifier: &str) -> String {
+        self.facts.homes.get(id).map_or(identifier, String::as_str).to_string()
+    }
+
+    /// The identifier of the database whose data is kept under a name.
+    pub(crate) fn at_home(&self, home: &str) -> Option<&str> {
+        let mut instances = self.all(INSTANCE).map(|instance| (instance.id(), instance.str("identifier")));
+        instances.find(|(id, identifier)| self.home(id, identifier) == home).map(|(_, identifier)| identifier)
+    }
+
+    /// Notes that the data of a database is gone.
+    pub(crate) fn leave_home(&mut self, id: &str) {
+        self.facts.homes.remove(id);
     }
 
     /// Whether a group is one that AWS has for everybody.

@@ -1,7 +1,7 @@
 //! What joins VPCs to the world outside: internet gateways, addresses, NAT gateways.
 
 use infra_catalog::partition;
-use infra_provider::{Failure, Object};
+use infra_provider::{Failure, Object, Part};
 
 use crate::world::kind::Kind;
 use crate::world::network::Network;
@@ -68,6 +68,7 @@ impl Kind for Address {
     }
 
     fn create(&self, world: &mut World, object: &mut Object, cx: &mut Cx<'_>) -> Result<(), Failure> {
+        unattached(cx)?;
         let id = ids::resource(cx, "eipalloc");
         let public = loop {
             // Addresses for documentation: nobody has them.
@@ -97,6 +98,10 @@ impl Kind for Address {
         Ok(())
     }
 
+    fn update(&self, _: &mut World, _: &Object, _: &mut Object, cx: &mut Cx<'_>) -> Result<(), Failure> {
+        unattached(cx)
+    }
+
     fn delete(&self, world: &mut World, _: &Object, object: &Object, _: &mut Cx<'_>) -> Result<(), Failure> {
         match user(world, object.id()) {
             Some(_) => {
@@ -119,6 +124,19 @@ impl Kind for Address {
         object.set("private_ip", private);
         true
     }
+}
+
+/// Refuses instances and network interfaces: there are none here that an address could be asked to belong to.
+fn unattached(cx: &Cx<'_>) -> Result<(), Failure> {
+    let wanted = Part::new(cx.config);
+    if let Some(id) = wanted.opt_str("instance") {
+        return refuse("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"));
+    }
+    if let Some(id) = wanted.opt_str("network_interface") {
+        let message = format!("The networkInterface ID '{id}' does not exist");
+        return refuse("InvalidNetworkInterfaceID.NotFound", message);
+    }
+    Ok(())
 }
 
 /// The NAT gateway that has an address.

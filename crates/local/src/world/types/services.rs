@@ -76,6 +76,10 @@ impl Kind for Service {
 }
 
 fn complete(object: &mut Object) {
+    if object.str("scheduling_strategy") == "DAEMON" && object.int("deployment_maximum_percent") == 0 {
+        // The old task of a daemon stops before the new one starts.
+        object.set("deployment_maximum_percent", 100);
+    }
     if object.str("propagate_tags").is_empty() {
         object.set("propagate_tags", "NONE");
     }

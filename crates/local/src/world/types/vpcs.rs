@@ -18,6 +18,9 @@ impl Kind for Vpc {
     }
 
     fn create(&self, world: &mut World, object: &mut Object, cx: &mut Cx<'_>) -> Result<(), Failure> {
+        if let Some(pool) = object.opt_str("ipv4_ipam_pool_id") {
+            return refuse("InvalidIpamPoolId.NotFound", format!("The ipam-pool ID '{pool}' does not exist"));
+        }
         if object.str("cidr_block").is_empty() {
             return refuse("MissingParameter", "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.");
         }
