@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ssh_key::{PublicKey, Signature};
 
-/// The agent of this session.
+/// The SSH agent that the environment names (`SSH_AUTH_SOCK`).
 #[derive(Clone, Debug)]
 pub struct Agent {
     socket: PathBuf,
