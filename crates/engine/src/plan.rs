@@ -50,6 +50,23 @@ impl Action {
         matches!(self, Action::DeleteThenCreate | Action::CreateThenDelete)
     }
 
+    /// Every action.
+    pub const ALL: [Action; 8] = [
+        Action::NoOp,
+        Action::Create,
+        Action::Read,
+        Action::Update,
+        Action::DeleteThenCreate,
+        Action::CreateThenDelete,
+        Action::Delete,
+        Action::Forget,
+    ];
+
+    /// The action that the plan's JSON names like this ([`Action::names`]); `None` if there is none.
+    pub fn named(names: &[&str]) -> Option<Action> {
+        Action::ALL.into_iter().find(|action| action.names() == names)
+    }
+
     /// As the plan's JSON says it.
     pub fn names(self) -> &'static [&'static str] {
         match self {

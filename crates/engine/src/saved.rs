@@ -292,17 +292,6 @@ fn change_json(change: &ResourceChange) -> Json {
     })
 }
 
-const ACTIONS: [Action; 8] = [
-    Action::NoOp,
-    Action::Create,
-    Action::Read,
-    Action::Update,
-    Action::DeleteThenCreate,
-    Action::CreateThenDelete,
-    Action::Delete,
-    Action::Forget,
-];
-
 const REASONS: [Reason; 13] = [
     Reason::ReplaceBecauseCannotUpdate,
     Reason::ReplaceBecauseTainted,
@@ -320,7 +309,8 @@ const REASONS: [Reason; 13] = [
 ];
 
 fn read_action(json: &Json) -> Option<Action> {
-    ACTIONS.into_iter().find(|a| json!(a.names()) == *json)
+    let names = json.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>()?;
+    Action::named(&names)
 }
 
 fn read_change(json: &Json) -> Option<ResourceChange> {

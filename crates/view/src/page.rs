@@ -2,11 +2,11 @@
 //! is dealt with as it is.
 
 use infra_engine::attention::Finding;
-use infra_engine::plan::PlanMode;
+use infra_engine::plan::{Action, PlanMode};
 use serde_json::Value as Json;
 
 use crate::difference::diff::{Diff, Sign};
-use crate::difference::entry::{Action, Entry};
+use crate::difference::entry::Entry;
 use crate::difference::told::{counts, listed, relevant_drift};
 use crate::text::SchemaOf;
 

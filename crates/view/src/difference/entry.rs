@@ -1,5 +1,6 @@
 //! What the published JSON says about one object, and the difference that it makes.
 
+use infra_engine::plan::Action;
 use infra_schema::Schema;
 use serde_json::Value as Json;
 
@@ -8,38 +9,13 @@ use super::compare::{compare_block, compare_untyped, tells_empty_from_null};
 use super::diff::{Block, Diff, Sign, What};
 use super::paths::Paths;
 
-/// What is planned for a whole object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    NoOp,
-    Create,
-    Read,
-    Update,
-    DeleteThenCreate,
-    CreateThenDelete,
-    Delete,
-    Forget,
-}
-
-impl Action {
-    /// What the `actions` of a change say.
-    pub(crate) fn of(change: &Json) -> Action {
-        let names = change["actions"].as_array().map_or(&[][..], Vec::as_slice);
-        let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
-        match names.as_slice() {
-            ["create"] => Action::Create,
-            ["read"] => Action::Read,
-            ["update"] => Action::Update,
-            ["delete", "create"] => Action::DeleteThenCreate,
-            ["create", "delete"] => Action::CreateThenDelete,
-            ["delete"] => Action::Delete,
-            ["forget"] | ["create", "forget"] => Action::Forget,
-            _ => Action::NoOp,
-        }
-    }
-
-    pub(crate) fn is_replace(self) -> bool {
-        matches!(self, Action::DeleteThenCreate | Action::CreateThenDelete)
+/// What the `actions` of a change say. What is made anew while the old one is left alone counts as left alone.
+fn action_of(change: &Json) -> Action {
+    let names = change["actions"].as_array().map_or(&[][..], Vec::as_slice);
+    let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
+    match names.as_slice() {
+        ["create", "forget"] => Action::Forget,
+        names => Action::named(names).unwrap_or(Action::NoOp),
     }
 }
 
@@ -52,7 +28,7 @@ pub(crate) struct Entry<'j> {
 
 impl<'j> Entry<'j> {
     pub(crate) fn of(json: &'j Json) -> Entry<'j> {
-        Entry { json, action: Action::of(&json["change"]) }
+        Entry { json, action: action_of(&json["change"]) }
     }
     /// A text of the entry; empty if there is none.
     pub(crate) fn text(&self, name: &str) -> &'j str {

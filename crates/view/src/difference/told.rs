@@ -1,10 +1,10 @@
 //! Which objects of a plan are told of, and how many of each kind.
 
-use infra_engine::plan::PlanMode;
+use infra_engine::plan::{Action, PlanMode};
 use serde_json::Value as Json;
 
 use super::diff::{Diff, Sign};
-use super::entry::{Action, Entry, compare};
+use super::entry::{Entry, compare};
 use super::paths::Paths;
 use crate::text::SchemaOf;
 

@@ -1,6 +1,7 @@
 //! A plan as HTML.
 
 use infra_engine::attention::Finding;
+use infra_engine::plan::Action;
 use infra_release::span;
 use maud::{Markup, html};
 
@@ -10,7 +11,7 @@ use super::rows::{Sides, Table, object};
 use crate::difference::change::Change;
 use crate::difference::compare::compare_untyped;
 use crate::difference::diff::{Diff, Sign};
-use crate::difference::entry::{Action, Entry};
+use crate::difference::entry::Entry;
 use crate::difference::paths::Paths;
 use crate::page::{Changes, Kind, PlanPage, name_of, sign, visible, why};
 use crate::releases::{Told, told};

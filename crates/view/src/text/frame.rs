@@ -1,7 +1,7 @@
 //! The text of a plan as a whole: what stands around the objects.
 
 use infra_diag::wrap;
-use infra_engine::plan::PlanMode;
+use infra_engine::plan::{Action, PlanMode};
 use serde_json::Value as Json;
 
 use super::attention::attention;
@@ -12,7 +12,7 @@ use super::releases::releases;
 use super::resource::{LEGEND, resource, symbol};
 use super::{SchemaOf, TextOptions};
 use crate::difference::diff::{Diff, Sign};
-use crate::difference::entry::{Action, Entry};
+use crate::difference::entry::Entry;
 use crate::difference::told::{counts, listed, relevant_drift};
 use crate::releases::releasing;
 

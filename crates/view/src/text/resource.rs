@@ -1,11 +1,12 @@
 //! What would happen to one object: comment lines, and the resource's body.
 
+use infra_engine::plan::Action;
 use serde_json::Value as Json;
 
 use super::pen::{Ink, Pen, Signs, Style};
 use super::render::render;
 use crate::difference::diff::{Diff, Sign};
-use crate::difference::entry::{Action, Entry};
+use crate::difference::entry::Entry;
 
 /// The actions that have a line in the legend, in its order.
 pub(super) const LEGEND: [(Action, &str); 6] = [
