@@ -59,7 +59,15 @@ impl Key {
         if !text.contains("BEGIN OPENSSH PRIVATE KEY-----") {
             return Ok(Key::Program(path.to_path_buf()));
         }
-        let private = PrivateKey::from_openssh(text).map_err(KeyError::Damaged)?;
+        let private = match PrivateKey::from_openssh(text) {
+            Ok(private) => private,
+            Err(error) if is_short(&error) => {
+                let public = public_beside(path);
+                let asked = public.and_then(|public| held(agent, &public));
+                return Ok(asked.unwrap_or_else(|| Key::Program(path.to_path_buf())));
+            }
+            Err(error) => return Err(KeyError::Damaged(error)),
+        };
         let asked = held(agent, private.public_key());
         Ok(match (signs_here(&private.algorithm()), private.is_encrypted()) {
             (true, false) => Key::Open(Box::new(private)),
@@ -72,6 +80,19 @@ impl Key {
 fn held(agent: &[PublicKey], key: &PublicKey) -> Option<Key> {
     let key = agent.iter().find(|held| held.key_data() == key.key_data())?;
     Some(Key::Agent(Box::new(key.clone())))
+}
+
+/// Whether a private key was not read for want of bytes. OpenSSH writes the number of an ECDSA key without leading zeros,
+/// so that one of P-521 is shorter in one of four keys; `ssh-key` 0.6 reads none that is short, and `ssh-keygen` has to sign.
+pub fn is_short(error: &ssh_key::Error) -> bool {
+    matches!(error, ssh_key::Error::Encoding(ssh_encoding::Error::Length))
+}
+
+/// The public key that lies beside a private one.
+fn public_beside(path: &Path) -> Option<PublicKey> {
+    let mut public = path.as_os_str().to_owned();
+    public.push(".pub");
+    read_file(Path::new(&public)).ok().and_then(|text| PublicKey::from_openssh(&text).ok())
 }
 
 /// Whether this program can sign with a key of this kind itself: its private part is in the file, not on hardware.
@@ -98,14 +119,11 @@ pub fn own_keys(home: &Path, agent: &[PublicKey]) -> Vec<String> {
     // As many files as no folder of keys has.
     for path in entries.map(|entry| entry.path()).take(1000) {
         let Ok(text) = read_file(&path) else { continue };
-        if text.contains("BEGIN OPENSSH PRIVATE KEY-----") {
-            own.extend(PrivateKey::from_openssh(text).ok().map(|key| fingerprint(key.public_key())));
-        } else if text.contains("PRIVATE KEY-----") {
-            let mut public = path.into_os_string();
-            public.push(".pub");
-            let public = read_file(Path::new(&public)).ok().and_then(|text| PublicKey::from_openssh(&text).ok());
-            own.extend(public.as_ref().map(fingerprint));
+        if !text.contains("PRIVATE KEY-----") {
+            continue;
         }
+        let inside = PrivateKey::from_openssh(text).map(|key| key.public_key().clone()).ok();
+        own.extend(inside.or_else(|| public_beside(&path)).as_ref().map(fingerprint));
     }
     own.sort();
     own.dedup();

@@ -16,7 +16,7 @@ mod statement;
 pub use agent::Agent;
 pub use allowed::{AllowedSigners, AllowedSignersError, NotAllowed, Signer};
 pub use approvals::{Approvals, Damaged, Signed};
-pub use keys::{Key, KeyError, default_keys, fingerprint, own_keys};
+pub use keys::{Key, KeyError, default_keys, fingerprint, is_short, own_keys};
 pub use requirement::{Approval, Maker, Refusal, Rejected, Requirement, Why};
 pub use signing::{SigningError, sign_with_agent, sign_with_key, sign_with_program};
 pub use ssh_key::{PrivateKey, PublicKey, SshSig};

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use infra_approval::{
-    Agent, Approvals, Key, PrivateKey, PublicKey, Signed, SshSig, Statement, default_keys, fingerprint,
+    Agent, Approvals, Key, PrivateKey, PublicKey, Signed, SshSig, Statement, default_keys, fingerprint, is_short,
     sign_with_agent, sign_with_key, sign_with_program,
 };
 use infra_diag::{Diagnostic, Sources};
@@ -184,7 +184,10 @@ fn read_key(path: &Path, agent: &[PublicKey]) -> Result<(Key, String), Diagnosti
 fn sign(key: &Key, named: &str, text: &str) -> Result<SshSig, Diagnostic> {
     let signature = match key {
         Key::Open(key) => sign_with_key(key, text),
-        Key::Locked(key) => sign_with_key(&unlock(key, named)?, text),
+        Key::Locked(key) => match unlock(key, named)? {
+            Some(open) => sign_with_key(&open, text),
+            None => sign_with_program(Path::new(named), text),
+        },
         Key::Agent(key) => match Agent::from_environment() {
             Some(agent) => sign_with_agent(&agent, key, text),
             None => return Err(Diagnostic::error("The plan was not signed", "The SSH agent is gone.")),
@@ -194,8 +197,9 @@ fn sign(key: &Key, named: &str, text: &str) -> Result<SshSig, Diagnostic> {
     signature.map_err(|error| Diagnostic::error("The plan was not signed", format!("{named}: {error}.")))
 }
 
-/// The key that a passphrase opens. It is asked for three times, as ssh does.
-fn unlock(key: &PrivateKey, named: &str) -> Result<PrivateKey, Diagnostic> {
+/// The key that a passphrase opens; nothing when it is right and only `ssh-keygen` can read what it opens. It is asked for
+/// three times, as ssh does.
+fn unlock(key: &PrivateKey, named: &str) -> Result<Option<PrivateKey>, Diagnostic> {
     for _ in 0..3 {
         let passphrase = ask_hidden(&format!("Enter passphrase for {named}: ")).map_err(|error| {
             Diagnostic::error(
@@ -206,8 +210,10 @@ fn unlock(key: &PrivateKey, named: &str) -> Result<PrivateKey, Diagnostic> {
                 ),
             )
         })?;
-        if let Ok(open) = key.decrypt(passphrase.as_bytes()) {
-            return Ok(open);
+        match key.decrypt(passphrase.as_bytes()) {
+            Ok(open) => return Ok(Some(open)),
+            Err(error) if is_short(&error) => return Ok(None),
+            Err(_) => {}
         }
     }
     Err(Diagnostic::error("The key is locked", format!("{named}: that is not its passphrase.")))
