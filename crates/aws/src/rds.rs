@@ -1,6 +1,7 @@
 //! What the RDS types share: tags, instances, waiting for them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_rds::Client;
@@ -9,8 +10,12 @@ use infra_provider::Failure;
 use tokio::time::Instant;
 
 use crate::Aws;
+use crate::batch::{Answers, Loader, in_chunks};
 use crate::error::Doing;
 use crate::wait::{Seen, Wait};
+
+/// How many instances a call answers.
+const PAGE: usize = 100;
 
 /// The code for "no such instance".
 pub(crate) const NO_INSTANCE: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFoundFault"];
@@ -92,6 +97,25 @@ pub(crate) async fn tag(
         aws.rds().add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(put)).send().await.doing(&doing)?;
     }
     Ok(())
+}
+
+#[derive(Default)]
+struct Reads(Loader<DbInstance>);
+
+/// Instances by resource id, with those that are asked for at the same time: they tell of their groups, too.
+pub(crate) async fn instances(aws: &Aws, ids: Vec<String>) -> Arc<Answers<DbInstance>> {
+    let client = aws.rds().clone();
+    let fetch = |ids| async move { in_chunks(ids, PAGE, |ids| by_resource_ids(&client, ids)).await };
+    aws.shared::<Reads>().0.load(ids, fetch).await
+}
+
+async fn by_resource_ids(client: &Client, ids: Vec<String>) -> Result<Vec<(String, DbInstance)>, Failure> {
+    let call = client.describe_db_instances().filters(filter("dbi-resource-id", ids));
+    let found: Result<Vec<DbInstance>, _> = call.into_paginator().items().send().collect().await;
+    match found.doing("reading RDS DB Instances") {
+        Err(failure) if failure.is(NO_INSTANCE) => Ok(Vec::new()),
+        found => Ok(found?.into_iter().filter_map(|i| Some((i.dbi_resource_id.clone()?, i))).collect()),
+    }
 }
 
 /// Whether a text has the form of an instance's resource id. An identifier may have it, too.

@@ -26,7 +26,7 @@ const ARNS: usize = 100;
 const WORTH_A_CALL: usize = 2;
 
 /// Services of which the API knows all that has tags: what it leaves out has none.
-const KNOWN: [&str; 7] = ["acm", "cloudwatch", "kms", "logs", "rds", "sns", "ssm"];
+const KNOWN: [&str; 8] = ["acm", "cloudwatch", "ecs", "kms", "logs", "rds", "sns", "ssm"];
 
 /// Nobody waits long for an answer that can be done without.
 const CONNECT: Duration = Duration::from_secs(1);

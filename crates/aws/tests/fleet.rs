@@ -159,7 +159,7 @@ impl Stage {
 
     async fn read(&self, name: &str) -> Json {
         let Member { ty, object } = &self.made[name];
-        let request = infra_provider::ReadRequest { prior: object.clone(), private: Private::default() };
+        let request = infra_provider::ReadRequest::whole(object.clone(), Private::default());
         let read = self.aws.read(ty, vec![request]).await.pop().expect("one answer for one request");
         let read = read.unwrap_or_else(|problem| panic!("{problem:#?}")).expect("it is there");
         value_to_json(&read, &read.ty()).expect("it is known")

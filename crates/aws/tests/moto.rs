@@ -216,7 +216,7 @@ async fn imports(aws: &dyn Configured, made: &Made, id: &str) {
 }
 
 async fn read(aws: &dyn Configured, ty: &str, prior: &Value) -> Option<Value> {
-    let request = ReadRequest { prior: prior.clone(), private: Private::default() };
+    let request = ReadRequest::whole(prior.clone(), Private::default());
     let answer = aws.read(ty, vec![request]).await.pop().expect("one answer for one request");
     answer.unwrap_or_else(|problem| panic!("reading {ty}: {problem:#?}"))
 }
@@ -225,7 +225,7 @@ async fn read(aws: &dyn Configured, ty: &str, prior: &Value) -> Option<Value> {
 async fn refresh_together(aws: &dyn Configured, all: &[Made]) {
     let mut by_type = BTreeMap::<&str, Vec<ReadRequest>>::new();
     for made in all {
-        let request = ReadRequest { prior: made.value.clone(), private: made.private.clone() };
+        let request = ReadRequest::whole(made.value.clone(), made.private.clone());
         by_type.entry(&made.ty).or_default().push(request);
     }
     let reads = by_type.into_iter().map(|(ty, requests)| aws.read(ty, requests));

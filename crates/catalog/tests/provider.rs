@@ -149,7 +149,7 @@ impl World {
     }
 
     async fn refresh(&self, ty: &str, prior: &Value) -> Value {
-        let request = ReadRequest { prior: prior.clone(), private: Private::default() };
+        let request = ReadRequest::whole(prior.clone(), Private::default());
         let answer = self.configured.read(ty, vec![request]).await.remove(0);
         answer.expect("an answer").expect("an object")
     }

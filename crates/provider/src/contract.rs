@@ -1,5 +1,6 @@
 //! What the engine asks of a provider.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +162,16 @@ pub struct ReadRequest {
     pub prior: Value,
     /// The provider's own data beside it.
     pub private: Private,
+    /// Attributes that nothing depends on: the provider gives them, the configuration does not set them, and nothing
+    /// refers to them. Where another call would be needed for them alone, they may be answered as they were.
+    pub unused: BTreeSet<Arc<str>>,
+}
+
+impl ReadRequest {
+    /// An object of which everything is wanted.
+    pub fn whole(prior: Value, private: Private) -> ReadRequest {
+        ReadRequest { prior, private, unused: BTreeSet::new() }
+    }
 }
 
 /// What is wanted, and what is there.

@@ -1,7 +1,7 @@
 //! An object of a resource type as the code of a type sees it: attributes by name, with zero values for what is not
 //! set, and set from whatever the cloud's SDK gives.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use infra_schema::Block;
@@ -12,6 +12,8 @@ use infra_value::{Kind, Members, Type, Value, convert};
 pub struct Object {
     block: Arc<Block>,
     members: Members,
+    /// Attributes that nothing depends on.
+    unused: BTreeSet<Arc<str>>,
 }
 
 /// A nested block, or an object inside a list, set or map.
@@ -109,7 +111,17 @@ impl Object {
             Some(members) => members.clone(),
             None => block.empty().members().cloned().unwrap_or_default(),
         };
-        Object { block, members }
+        Object { block, members, unused: BTreeSet::new() }
+    }
+    /// The same, read for somebody who needs some attributes less: see [`crate::ReadRequest::unused`].
+    #[must_use]
+    pub fn without_need_of(mut self, unused: &BTreeSet<Arc<str>>) -> Object {
+        self.unused.clone_from(unused);
+        self
+    }
+    /// Whether something may depend on one of these attributes. If not, they need no call of their own.
+    pub fn needs_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| !self.unused.contains(*name))
     }
     /// The schema.
     pub fn block(&self) -> &Arc<Block> {

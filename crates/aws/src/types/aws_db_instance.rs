@@ -16,7 +16,6 @@ use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
 
 use crate::Aws;
-use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::rds::{self, NO_INSTANCE};
 use crate::resource::ResourceType;
@@ -24,15 +23,13 @@ use crate::wait::retry;
 
 pub(crate) struct Api;
 
-/// How many instances a call answers.
-const PAGE: usize = 100;
 const AT_ONCE: usize = 8;
 
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let ids = objects.iter().map(|o| o.id().to_string()).filter(|id| rds::is_resource_id(id));
-        let found = &in_chunks(ids, PAGE, |ids| by_resource_ids(aws.rds(), ids)).await;
+        let found = &rds::instances(aws, ids.collect()).await;
         let reads = objects.into_iter().map(|mut object| async move {
             let instance = match found.get(object.id())? {
                 Some(instance) => Some(instance.clone()),
@@ -140,15 +137,6 @@ async fn unprotect(aws: &Aws, identifier: &str, cx: &OpContext<'_>) -> Result<()
     let doing = format!("disabling deletion protection of RDS DB Instance ({identifier})");
     retry(limit, not_yet, || async { call.clone().send().await.doing(&doing) }).await?;
     rds::wait_available(aws, identifier, "update", limit).await.map(drop)
-}
-
-async fn by_resource_ids(client: &Client, ids: Vec<String>) -> Result<Vec<(String, DbInstance)>, Failure> {
-    let call = client.describe_db_instances().filters(rds::filter("dbi-resource-id", ids));
-    let found: Result<Vec<DbInstance>, _> = call.into_paginator().items().send().collect().await;
-    match found.doing("reading RDS DB Instances") {
-        Err(failure) if failure.is(NO_INSTANCE) => Ok(Vec::new()),
-        found => Ok(found?.into_iter().filter_map(|i| Some((i.dbi_resource_id.clone()?, i))).collect()),
-    }
 }
 
 /// The instance that an object means where the resource id does not find it: when it is imported the id is its

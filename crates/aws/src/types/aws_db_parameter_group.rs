@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
+use aws_sdk_rds::types::{ApplyMethod, DbInstance, DbParameterGroup, Parameter};
 use futures::stream::{self, StreamExt};
 use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object, Part};
@@ -41,12 +41,18 @@ const TOGETHER: [&[&str]; 6] = [
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let names = objects.iter().map(|o| o.id().to_string());
-        let found = in_chunks(names, usize::MAX, |names| describe(aws.rds(), names));
-        let (found, unchanged) = &tokio::join!(found, tagging::unchanged(aws, &objects));
-        let reads = objects.into_iter().map(|object| async move {
-            let Some(group) = found.get(object.id())? else { return Ok(None) };
-            match read_one(aws, object, group, unchanged).await {
+        let (instances, unchanged) =
+            &tokio::join!(rds::instances(aws, Vec::new()), tagging::unchanged(aws, &objects));
+        let others = objects.iter().filter(|o| !instances.values().any(|instance| uses(instance, o)));
+        let others = others.map(|object| object.id().to_string());
+        let found = &in_chunks(others, usize::MAX, |names| describe(aws.rds(), names)).await;
+        let reads = objects.into_iter().map(|mut object| async move {
+            match found.get(object.id())? {
+                Some(group) => fill(&mut object, group),
+                None if instances.values().any(|instance| uses(instance, &object)) => {}
+                None => return Ok(None),
+            }
+            match read_one(aws, object, unchanged).await {
                 Err(failure) if failure.is(GONE) => Ok(None),
                 read => read.map(Some),
             }
@@ -174,13 +180,25 @@ async fn describe(client: &Client, names: Vec<String>) -> Result<Vec<(String, Db
     }
 }
 
-async fn read_one(
-    aws: &Aws,
-    mut object: Object,
-    group: &DbParameterGroup,
-    unchanged: &Unchanged,
-) -> Result<Object, Failure> {
+/// Whether an instance shows that a group is there as it was: what can be seen of one beside its parameters and tags never
+/// changes, and one that is used cannot be deleted.
+fn uses(instance: &DbInstance, object: &Object) -> bool {
+    let known = ["arn", "description", "family", "name"].iter().all(|name| !object.str(name).is_empty());
+    known && instance.db_parameter_groups().iter().any(|g| g.db_parameter_group_name() == Some(object.id()))
+}
+
+fn fill(object: &mut Object, group: &DbParameterGroup) {
     let name = group.db_parameter_group_name().unwrap_or_default();
+    object.set("arn", group.db_parameter_group_arn());
+    object.set("description", group.description());
+    object.set("family", group.db_parameter_group_family());
+    object.set("name", name);
+    object.set("name_prefix", ids::prefix_of(name));
+}
+
+/// What changes of a group: its parameters and tags.
+async fn read_one(aws: &Aws, mut object: Object, unchanged: &Unchanged) -> Result<Object, Failure> {
+    let name = &object.str("name").to_string();
     let known: BTreeSet<String> = settings(&object).into_iter().map(|s| s.name).collect();
     let mut found = parameters(aws, name, true).await?;
     // Those that are named but have their default are only in the list of all.
@@ -200,14 +218,8 @@ async fn read_one(
     if !found.is_empty() || known.is_empty() {
         object.set("parameter", blocks.collect::<Vec<_>>());
     }
-    let arn = group.db_parameter_group_arn().unwrap_or_default();
-    let tags = unchanged.tags(&object, || rds::tags_of(aws.rds(), arn)).await?;
+    let tags = unchanged.tags(&object, || rds::tags_of(aws.rds(), object.str("arn"))).await?;
     object.set("tags_all", tags);
-    object.set("arn", arn);
-    object.set("description", group.description());
-    object.set("family", group.db_parameter_group_family());
-    object.set("name", name);
-    object.set("name_prefix", ids::prefix_of(name));
     Ok(object)
 }
 

@@ -26,17 +26,20 @@ const AT_ONCE: usize = 8;
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let names = objects.iter().map(|o| o.id().to_string());
-        let found = in_chunks(names, usize::MAX, |names| describe(aws.rds(), names));
-        let (found, unchanged) = &tokio::join!(found, tagging::unchanged(aws, &objects));
+        let (instances, unchanged) =
+            &tokio::join!(rds::instances(aws, Vec::new()), tagging::unchanged(aws, &objects));
+        let used = |object: &Object| instances.values().find_map(|instance| told(object, instance.db_subnet_group()?));
+        let others = objects.iter().filter(|object| used(object).is_none()).map(|object| object.id().to_string());
+        let found = &in_chunks(others, usize::MAX, |names| describe(aws.rds(), names)).await;
         let reads = objects.into_iter().map(|mut object| async move {
-            let Some(group) = found.get(object.id())? else { return Ok(None) };
-            let arn = group.db_subnet_group_arn().unwrap_or_default();
-            let tags = match unchanged.tags(&object, || rds::tags_of(aws.rds(), arn)).await {
+            let Some(group) = used(&object).map_or_else(|| found.get(object.id()), |group| Ok(Some(group)))? else {
+                return Ok(None);
+            };
+            fill(&mut object, group);
+            let tags = match unchanged.tags(&object, || rds::tags_of(aws.rds(), object.str("arn"))).await {
                 Err(failure) if failure.is(GONE) => return Ok(None),
                 tags => tags?,
             };
-            fill(&mut object, group);
             object.set("tags_all", tags);
             Ok(Some(object))
         });
@@ -117,14 +120,25 @@ async fn describe(client: &Client, names: Vec<String>) -> Result<Vec<(String, Db
     }
 }
 
+/// The group as an instance tells it that is in it: all but what never changes and the types of networks.
+fn told<'g>(object: &Object, group: &'g DbSubnetGroup) -> Option<&'g DbSubnetGroup> {
+    let same = group.db_subnet_group_name() == Some(object.id()) && !object.str("arn").is_empty();
+    let whole = group.vpc_id().is_some() && group.db_subnet_group_description().is_some() && !group.subnets().is_empty();
+    (same && whole && !object.needs_any(&["supported_network_types"])).then_some(group)
+}
+
 fn fill(object: &mut Object, group: &DbSubnetGroup) {
     let name = group.db_subnet_group_name().unwrap_or_default();
     let subnets = group.subnets().iter().filter_map(|s| s.subnet_identifier().map(str::to_string));
-    object.set("arn", group.db_subnet_group_arn());
+    if let Some(arn) = group.db_subnet_group_arn() {
+        object.set("arn", arn);
+    }
     object.set("description", group.db_subnet_group_description());
     object.set("name", name);
     object.set("name_prefix", ids::prefix_of(name));
     object.set("subnet_ids", subnets.collect::<Vec<_>>());
-    object.set("supported_network_types", group.supported_network_types());
+    if object.needs_any(&["supported_network_types"]) {
+        object.set("supported_network_types", group.supported_network_types());
+    }
     object.set("vpc_id", group.vpc_id());
 }

@@ -6,7 +6,7 @@
 mod containers;
 mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
@@ -21,8 +21,7 @@ use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
-use crate::Aws;
-use crate::ecs;
+use crate::{Aws, ecs, tagging};
 use crate::error::Doing;
 use crate::resource::ResourceType;
 
@@ -32,12 +31,18 @@ const CONTAINERS: &str = "container_definitions";
 /// How many are read at the same time: there is no call for several.
 const AT_ONCE: usize = 10;
 
+/// A list saves calls where it tells of so many.
+const WORTH_A_LIST: usize = 2;
+
 pub(crate) struct Api;
 
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let reads = objects.into_iter().map(|object| read_one(aws, object));
+        let active = &known_active(aws, &objects).await;
+        let reads = objects.into_iter().map(|object| async move {
+            if active.contains(object.str("arn")) { Ok(Some(object)) } else { read_one(aws, object).await }
+        });
         stream::iter(reads).buffered(AT_ONCE).collect().await
     }
 
@@ -130,6 +135,26 @@ fn is_gone(failure: &Failure) -> bool {
         && ["in the process of being deleted", "Unable to describe task definition", "does not exist", "not found"]
             .iter()
             .any(|text| failure.message.contains(text))
+}
+
+/// The revisions that need not be described: a revision never changes but in its tags and its status, the tags are as
+/// they were, and the list of active revisions has it.
+async fn known_active(aws: &Aws, objects: &[Object]) -> BTreeSet<String> {
+    let unchanged = tagging::unchanged(aws, objects).await;
+    let fixed = objects.iter().filter(|o| !o.bool("track_latest") && unchanged.has(o.str("arn")));
+    let fixed: BTreeSet<String> = fixed.map(|object| object.str("arn").to_string()).collect();
+    if fixed.len() < WORTH_A_LIST {
+        return BTreeSet::new();
+    }
+    // One page: where an account has more, those that are not on it are described.
+    let call = aws.ecs().list_task_definitions().status(TaskDefinitionStatus::Active);
+    match call.send().await.doing(format!("listing {KIND}s")) {
+        Ok(answer) => answer.task_definition_arns().iter().filter(|arn| fixed.contains(*arn)).cloned().collect(),
+        Err(failure) => {
+            tracing::debug!(failure = failure.brief(), "task definitions are described one by one");
+            BTreeSet::new()
+        }
+    }
 }
 
 async fn read_one(aws: &Aws, mut object: Object) -> Result<Option<Object>, Failure> {

@@ -28,15 +28,18 @@ impl ResourceType for Api {
         let ids = objects.iter().map(|o| o.id().to_string()).collect();
         let found = ec2::addresses(aws.ec2().clone(), ids).await;
         // One unknown id fails the whole call: only those that are there are asked for.
-        let there = found.values().filter_map(|a| a.allocation_id().map(str::to_string));
-        let names = ptr_records(aws, there.collect()).await;
+        let named = objects.iter().filter(|o| o.needs_any(&["ptr_record"]) && matches!(found.get(o.id()), Ok(Some(_))));
+        let names = ptr_records(aws, named.map(|o| o.id().to_string()).collect()).await;
         let one = |mut object: Object| {
             if !object.id().starts_with("eipalloc-") {
                 return Err(Failure::new(format!("reading EC2 EIP ({})", object.id()), NOT_IN_VPC));
             }
             let Some(address) = found.get(object.id())? else { return Ok(None) };
             let name = names.get(object.id())?.map(String::as_str).unwrap_or_default();
-            fill(aws, &mut object, address, name);
+            fill(aws, &mut object, address);
+            if object.needs_any(&["ptr_record"]) {
+                object.set("ptr_record", name.trim_end_matches('.'));
+            }
             Ok(Some(object))
         };
         objects.into_iter().map(one).collect()
@@ -114,7 +117,7 @@ impl ResourceType for Api {
     }
 }
 
-fn fill(aws: &Aws, object: &mut Object, address: &Address, ptr_record: &str) {
+fn fill(aws: &Aws, object: &mut Object, address: &Address) {
     let meta = aws.meta();
     let id = address.allocation_id().unwrap_or_default();
     let domain = address.domain().map_or("", |d| d.as_str());
@@ -144,7 +147,6 @@ fn fill(aws: &Aws, object: &mut Object, address: &Address, ptr_record: &str) {
     if !public.is_empty() {
         object.set("public_dns", public_name(&meta.region, public));
     }
-    object.set("ptr_record", ptr_record.trim_end_matches('.'));
     object.set("tags_all", ec2::tags(address.tags()));
 }
 

@@ -266,21 +266,27 @@ async fn read_one(
 ) -> Result<Option<Object>, Failure> {
     let arn = object.id().to_string();
     let Some(listener) = found.get(&arn)? else { return Ok(None) };
-    let mut attributes = BTreeMap::new();
-    if listener.protocol() != Some(&ProtocolEnum::Tls) {
+    let mut attributes = None;
+    let needed = object.needs_any(&ROUTING) || object.needs_any(&[TCP_IDLE.0]);
+    if needed && listener.protocol() != Some(&ProtocolEnum::Tls) {
         let answer = aws.elb().describe_listener_attributes().listener_arn(&arn).send().await;
         let all = match answer.doing(format!("reading {KIND} ({arn}) attributes")) {
             Err(failure) if failure.is(&NOT_FOUND) => return Ok(None),
             answer => answer?.attributes.unwrap_or_default(),
         };
-        attributes.extend(all.into_iter().filter_map(|a| Some((a.key?, a.value.unwrap_or_default()))));
+        attributes = Some(all.into_iter().filter_map(|a| Some((a.key?, a.value.unwrap_or_default()))).collect());
+    } else if needed {
+        attributes = Some(BTreeMap::new());
     }
-    fill(&mut object, listener, &attributes);
+    fill(&mut object, listener);
+    if let Some(attributes) = attributes {
+        fill_attributes(&mut object, &attributes);
+    }
     object.set("tags_all", tags.of(&object)?);
     Ok(Some(object))
 }
 
-fn fill(object: &mut Object, listener: &Listener, attributes: &BTreeMap<String, String>) {
+fn fill(object: &mut Object, listener: &Listener) {
     object.set("arn", listener.listener_arn());
     object.set("load_balancer_arn", listener.load_balancer_arn());
     object.set("port", listener.port());
@@ -308,6 +314,9 @@ fn fill(object: &mut Object, listener: &Listener, attributes: &BTreeMap<String, 
     });
     object.set("mutual_authentication", mutual);
     action::fill(object, ACTIONS, listener.default_actions(), true);
+}
+
+fn fill_attributes(object: &mut Object, attributes: &BTreeMap<String, String>) {
     let all = ROUTING.iter().map(|name| (*name, routing_key(name))).chain([(TCP_IDLE.0, TCP_IDLE.1.to_string())]);
     for (name, key) in all {
         match (attributes.get(&key), object.block().attributes.get(name).map(|a| a.ty.clone())) {

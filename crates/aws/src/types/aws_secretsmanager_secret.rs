@@ -31,13 +31,22 @@ const PROPAGATION: Duration = Duration::from_secs(2 * 60);
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         // A list of secrets may be minutes old, and does not tell replicas nor policies.
-        let policies = join_all(objects.iter().map(|object| read_policy(aws, object.id())));
+        let policies = join_all(objects.iter().map(|object| async move {
+            match object.needs_any(&["policy"]) {
+                true => Ok(Some(read_policy(aws, object.id()).await?.unwrap_or_default())),
+                false => Ok(None),
+            }
+        }));
         let (found, policies) = tokio::join!(described(aws, objects.iter().map(Object::id)), policies);
         let one = |(mut object, policy): (Object, Result<Option<String>, Failure>)| {
             let Some(secret) = found.get(object.id())? else { return Ok(None) };
-            match policy {
+            let policy = match policy {
                 Err(failure) if failure.is(GONE) => return Ok(None),
-                policy => fill(&mut object, secret, &policy?.unwrap_or_default()),
+                policy => policy?,
+            };
+            fill(&mut object, secret);
+            if let Some(policy) = policy {
+                object.set("policy", policy::to_store(object.str("policy"), &policy));
             }
             Ok(Some(object))
         };
@@ -245,14 +254,13 @@ async fn remove_replicas(aws: &Aws, arn: &str, parts: &[Part<'_>]) -> Result<(),
     ignoring(call.send().await.doing(format!("removing Secrets Manager Secret ({arn}) replicas")), GONE)
 }
 
-fn fill(object: &mut Object, secret: &DescribeSecretOutput, policy: &str) {
+fn fill(object: &mut Object, secret: &DescribeSecretOutput) {
     let name = secret.name().unwrap_or_default();
     object.set("arn", secret.arn());
     object.set("name", name);
     object.set("name_prefix", ids::prefix_of(name));
     object.set("description", secret.description());
     object.set("kms_key_id", secret.kms_key_id());
-    object.set("policy", policy::to_store(object.str("policy"), policy));
     object.set("replica", secret.replication_status().iter().map(replica_value).collect::<Vec<_>>());
     let tags = secret.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
     object.set("tags_all", tags::own(tags));

@@ -42,7 +42,7 @@ impl ResourceType for Api {
         let (found, tables, switches) = tokio::join!(
             ec2::vpcs(aws.ec2().clone(), ids.clone()),
             ec2::route_tables(aws, tables),
-            join_all(ids.iter().map(|id| switches(aws, id))),
+            join_all(objects.iter().map(|object| needed_switches(aws, object))),
         );
         join_all(objects.into_iter().zip(switches).map(|(mut object, switches)| {
             let (found, tables) = (&found, &tables);
@@ -206,7 +206,7 @@ async fn one(aws: &Aws, id: &str) -> Result<Option<Vpc>, Failure> {
     }
 }
 
-async fn fill(object: &mut Object, aws: &Aws, vpc: &Vpc, switches: [bool; 3], still_main: bool) {
+async fn fill(object: &mut Object, aws: &Aws, vpc: &Vpc, switches: [Option<bool>; 3], still_main: bool) {
     let id = vpc.vpc_id().unwrap_or_default();
     let owner = vpc.owner_id().unwrap_or_default();
     object.set("arn", aws.arn_of("ec2", owner, &format!("vpc/{id}")));
@@ -215,7 +215,9 @@ async fn fill(object: &mut Object, aws: &Aws, vpc: &Vpc, switches: [bool; 3], st
     object.set("dhcp_options_id", vpc.dhcp_options_id());
     object.set("instance_tenancy", vpc.instance_tenancy().map(|t| t.as_str()));
     for ((name, _, _), on) in SWITCHES.iter().zip(switches) {
-        object.set(name, on);
+        if let Some(on) = on {
+            object.set(name, on);
+        }
     }
     object.set("tags_all", ec2::tags(vpc.tags()));
     defaults(aws, object, id, still_main).await;
@@ -225,6 +227,15 @@ async fn fill(object: &mut Object, aws: &Aws, vpc: &Vpc, switches: [bool; 3], st
 /// The three attributes that no Describe call tells: hostnames, support, metrics.
 pub(crate) async fn switches(aws: &Aws, id: &str) -> Result<[bool; 3], Failure> {
     let [a, b, c] = SWITCHES.map(|(_, _, attribute)| value_of(aws, id, attribute));
+    let (a, b, c) = try_join3(a, b, c).await?;
+    Ok([a, b, c])
+}
+
+/// Those of the three that something depends on.
+async fn needed_switches(aws: &Aws, object: &Object) -> Result<[Option<bool>; 3], Failure> {
+    let [a, b, c] = SWITCHES.map(|(name, _, attribute)| async move {
+        if object.needs_any(&[name]) { value_of(aws, object.id(), attribute).await.map(Some) } else { Ok(None) }
+    });
     let (a, b, c) = try_join3(a, b, c).await?;
     Ok([a, b, c])
 }

@@ -57,7 +57,8 @@ impl Configured for ConfiguredAws {
             Ok(ty) => ty,
             Err(problem) => return requests.iter().map(|_| Err(problem.clone())).collect(),
         };
-        let objects = requests.iter().map(|r| Object::new(ty.block().clone(), &r.prior)).collect();
+        let object = |r: &ReadRequest| Object::new(ty.block().clone(), &r.prior).without_need_of(&r.unused);
+        let objects = requests.iter().map(object).collect();
         let answers = self.cloud.read(ty.name, objects).await;
         let rules = &self.cloud.meta().tags;
         answers

@@ -10,7 +10,7 @@ use crate::support::{Cloud, Folder};
 
 /// Most of them are for what AWS tells of one object at a time: settings of a VPC, of a load balancer, of a target
 /// group, of a listener, task definitions, parameters of a database.
-const MOST: usize = 36;
+const MOST: usize = 30;
 
 /// What the emulator lacks: the tags of the objects that a call names.
 struct TagReader {

@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use crate::support::{Folder, get};
+use crate::support::{Alone, Folder, get};
 
 /// The quickstart in a folder of its own. What runs for it is stopped at the end, however the test ends.
-struct Quickstart(Folder);
+struct Quickstart(Folder, #[expect(dead_code, reason = "it is held")] Alone);
 
 impl Quickstart {
     fn new() -> Quickstart {
+        let ports = Alone::take();
         let folder = Folder::copy_of("examples/quickstart").and("infrastructure").without("AWS_ENDPOINT_URL");
-        Quickstart(folder.env("INFRA_LOCAL", "1").env("TF_VAR_standby", "2s"))
+        Quickstart(folder.env("INFRA_LOCAL", "1").env("TF_VAR_standby", "2s"), ports)
     }
 
     fn apply(&self, more: &[&str]) -> crate::support::Outcome {

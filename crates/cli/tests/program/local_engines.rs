@@ -4,18 +4,20 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::Folder;
+use crate::support::{Alone, Folder};
 
 /// A project on this machine, with the Docker engine that the test's caller has.
-struct Local(Folder);
+struct Local(Folder, #[expect(dead_code, reason = "it is held")] Alone);
 
 impl Local {
     fn with(configuration: &str) -> Local {
+        let ports = Alone::take();
         let folder = Folder::with(configuration).env("INFRA_LOCAL", "1");
-        Local(match std::env::var("DOCKER_HOST") {
+        let folder = match std::env::var("DOCKER_HOST") {
             Ok(host) => folder.env("DOCKER_HOST", &host),
             Err(_) => folder,
-        })
+        };
+        Local(folder, ports)
     }
 
     fn apply(&self, more: &[&str]) {

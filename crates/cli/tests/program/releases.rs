@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::support::{Folder, Outcome, get};
+use crate::support::{Beside, Folder, Outcome, get};
 
 const SERVICE: &str = include_str!("support/released.tf");
 const MEMBERS: &str = "  services      = aws_ecs_service.it
@@ -28,12 +28,16 @@ const WATCH: &str = "  revert_when {
 ";
 
 /// A service in two colours that runs on this machine, and its release. What runs for it ends with it.
-struct Service(Folder);
+struct Service(Folder, #[expect(dead_code, reason = "it is held")] Beside);
 
 impl Service {
+    fn new() -> Service {
+        Service(Folder::with(SERVICE).env("INFRA_LOCAL", "1"), Beside::take())
+    }
+
     /// With a release of these settings, and v1 live.
     fn with(settings: &str) -> Service {
-        let service = Service(Folder::with(SERVICE).env("INFRA_LOCAL", "1"));
+        let service = Service::new();
         service.release(&format!("{MEMBERS}{QUICK}{settings}{WATCH}"));
         service.apply("v1", &[]).status(0);
         service
@@ -498,7 +502,7 @@ fn a_version_that_does_not_prove_itself_gets_no_user() {
 
 #[test]
 fn a_single_service_is_rolled_over_in_place() {
-    let service = Service(Folder::with(SERVICE).env("INFRA_LOCAL", "1"));
+    let service = Service::new();
     service.0.write(
         "main.tf",
         &SERVICE

@@ -9,6 +9,7 @@ mod outputs;
 mod providers;
 mod relevant;
 mod resource;
+mod unused;
 
 pub(crate) use checks::evaluate as evaluate_checks;
 pub(crate) use orphans::removed_block;
@@ -133,6 +134,8 @@ pub(crate) struct Planner<'a> {
     pub to_generate: BTreeSet<Resource>,
     /// What the targets need, worked out once.
     pub targeted: OnceCell<BTreeSet<usize>>,
+    /// What the configuration uses of its resources, worked out once.
+    pub uses: OnceCell<unused::Uses>,
     pub limit: tokio::sync::Semaphore,
     /// False while a destroy plan only looks at what there is.
     pub recording: Cell<bool>,
@@ -231,6 +234,7 @@ impl<'a> Planner<'a> {
             ephemerals: Ephemerals::default(),
             to_generate: BTreeSet::new(),
             targeted: OnceCell::new(),
+            uses: OnceCell::new(),
             limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
             recording: Cell::new(options.mode != PlanMode::Destroy),
         }

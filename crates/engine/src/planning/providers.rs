@@ -1,6 +1,6 @@
 //! Making providers ready, and reading again everything that they manage: many objects a call, in no order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -12,6 +12,7 @@ use infra_schema::Block as Schema;
 use infra_state::Instance;
 use tracing::Instrument;
 
+use super::unused::Uses;
 use super::{Known, ObjectId, Planner};
 use crate::plan::PlanMode;
 use crate::registry::Registry;
@@ -78,9 +79,10 @@ impl Planner<'_> {
             let answers = match read {
                 // All types at once: what several of them need is then asked for once.
                 true => {
-                    let requests = objects.iter().map(|(_, object, value)| ReadRequest {
+                    let requests = objects.iter().map(|((address, deposed), object, value)| ReadRequest {
                         prior: value.clone(),
                         private: Private(object.private.clone()),
+                        unused: if deposed.is_none() { self.unused(address, known) } else { BTreeSet::new() },
                     });
                     let requests: Vec<ReadRequest> = requests.collect();
                     let span = observed::refresh(&ty, requests.len());
@@ -97,6 +99,19 @@ impl Planner<'_> {
             }
         }
         good
+    }
+
+    /// The attributes of an object that the plan cannot depend on.
+    fn unused(&self, address: &ResourceInstance, known: &dyn Provider) -> BTreeSet<Arc<str>> {
+        let path = address.module.path();
+        let block = self.world.config.module(&path).and_then(|m| m.resource(&address.resource));
+        match (block, known.resource_schema(&address.resource.ty)) {
+            (Some(block), Some(schema)) if self.options.mode != PlanMode::RefreshOnly => {
+                let uses = self.uses.get_or_init(|| Uses::in_config(self.world.config));
+                uses.unused(&path, block, &schema.block)
+            }
+            _ => BTreeSet::new(),
+        }
     }
 
     /// Notes what a read found. False if it failed.

@@ -138,7 +138,7 @@ pub async fn read_again(
         let (Some(object), Some(found)) = (state.current(address).cloned(), member(address, state, registry)) else {
             continue;
         };
-        let request = ReadRequest { prior: found.object, private: Private(object.private.clone()) };
+        let request = ReadRequest::whole(found.object, Private(object.private.clone()));
         let answer = configured.read(&address.resource.ty, vec![request]).await.pop();
         if let Some(Ok(Some(value))) = answer {
             let mut fresh = codec::encode(schema, &value, &Private(object.private.clone()), Vec::new());

@@ -48,6 +48,16 @@ static NOTE: LazyLock<Schema> = LazyLock::new(|| {
         r#"{"block": {"attributes": {"key": {"type": "string", "required": true}, "text": {"type": "string", "computed": true}}}}"#,
     )
 });
+static PART: LazyLock<Schema> = LazyLock::new(|| {
+    schema(
+        r#"{"block": {"attributes": {
+            "id": {"type": "string", "computed": true},
+            "owner": {"type": "string", "optional": true, "computed": true},
+            "serial": {"type": "number", "computed": true},
+            "size": {"type": "number", "optional": true}
+        }}}"#,
+    )
+});
 static EMPTY: LazyLock<Schema> = LazyLock::new(Schema::default);
 
 #[async_trait]
@@ -62,7 +72,11 @@ impl Provider for Fake {
         &EMPTY
     }
     fn resource_schema(&self, ty: &str) -> Option<&Schema> {
-        matches!(ty, "fake_thing" | "fake_other").then(|| &*THING)
+        match ty {
+            "fake_thing" | "fake_other" => Some(&THING),
+            "fake_part" => Some(&PART),
+            _ => None,
+        }
     }
     fn data_schema(&self, ty: &str) -> Option<&Schema> {
         (ty == "fake_note").then(|| &*NOTE)
@@ -85,8 +99,9 @@ impl Provider for Fake {
     fn validate_data(&self, _ty: &str, _config: &Value) -> Vec<Problem> {
         Vec::new()
     }
-    fn upgrade(&self, _ty: &str, _version: u64, attributes: &serde_json::Value) -> Result<Value, Problem> {
-        value_from_json(attributes, &THING.block.ty()).map_err(|error| Problem::error("Unreadable", error.to_string()))
+    fn upgrade(&self, ty: &str, _version: u64, attributes: &serde_json::Value) -> Result<Value, Problem> {
+        value_from_json(attributes, &self.resource_schema(ty).unwrap_or(&THING).block.ty())
+            .map_err(|error| Problem::error("Unreadable", error.to_string()))
     }
     fn attention(&self, about: &Attention<'_>) -> Vec<Remark> {
         let weight = match about.fate {
@@ -146,13 +161,17 @@ impl Configured for Ready {
         let value = Value::object(members.collect::<Vec<(Arc<str>, Value)>>());
         Ok(Planned { value, requires_replace: Vec::new(), private: Private::default(), legacy: true })
     }
-    async fn read(&self, _ty: &str, requests: Vec<ReadRequest>) -> Vec<Result<Option<Value>, Problem>> {
+    async fn read(&self, ty: &str, requests: Vec<ReadRequest>) -> Vec<Result<Option<Value>, Problem>> {
         // Who is called so has been made larger, or deleted, behind everybody's back.
         let now = |prior: Value| match &*text(&prior, "name") {
             "gone" => None,
             "grown" => Some(with_size(&prior, 9)),
             _ => Some(prior),
         };
+        for request in requests.iter().filter(|_| ty == "fake_part") {
+            let unused: Vec<&str> = request.unused.iter().map(|name| &**name).collect();
+            self.note(format!("read {} without {}", text(&request.prior, "id"), unused.join(" ")));
+        }
         requests.into_iter().map(|request| Ok(now(request.prior))).collect()
     }
     async fn apply(&self, request: ApplyRequest<'_>) -> Applied {

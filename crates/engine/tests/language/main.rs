@@ -5,3 +5,4 @@ mod ephemeral;
 mod fake;
 mod imports;
 mod moves;
+mod unused;

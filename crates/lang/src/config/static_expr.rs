@@ -103,6 +103,7 @@ pub(crate) fn constant(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<Val
             )
             .at(t.range()),
         ),
+        Found::Followed(..) => {}
         Found::Call(call) => diagnostics.push(
             Diagnostic::error(
                 "Function calls not allowed",

@@ -1,12 +1,15 @@
 //! Walking through expressions: what they refer to, and which functions they call.
 
-use super::ast::{Call, Expr, ExprKind, TemplatePart, Traversal};
+use super::ast::{Call, Expr, ExprKind, TemplatePart, Traversal, TraversalStep};
 
 /// What a walk finds, in source order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Found<'e> {
     /// A traversal whose first name is not bound by a `for` around it.
     Traversal(&'e Traversal),
+    /// The same traversal once more, after it: what is taken of its elements, by a key that is not literal or of each
+    /// (`aws_eip.nat[count.index].id`, `aws_eip.nat[*].id`).
+    Followed(&'e Traversal, &'e [TraversalStep]),
     /// A function call, before what is in its arguments.
     Call(&'e Call),
 }
@@ -69,8 +72,22 @@ impl<'e> Walk<'e, '_> {
                     (self.see)(Found::Traversal(traversal));
                 }
             }
-            ExprKind::RelativeTraversal { source, .. } => self.expr(source, bound),
-            ExprKind::Index { collection: a, key: b } | ExprKind::Splat { source: a, each: b, .. } => {
+            ExprKind::RelativeTraversal { source, steps } => {
+                self.expr(source, bound);
+                if let ExprKind::Index { collection, .. } = &source.kind {
+                    self.followed(collection, steps, bound);
+                }
+            }
+            ExprKind::Splat { source, each, .. } => {
+                self.expr(source, bound);
+                self.expr(each, bound);
+                if let ExprKind::RelativeTraversal { source: item, steps } = &each.kind
+                    && item.kind == ExprKind::SplatItem
+                {
+                    self.followed(source, steps, bound);
+                }
+            }
+            ExprKind::Index { collection: a, key: b } => {
                 self.expr(a, bound);
                 self.expr(b, bound);
             }
@@ -103,6 +120,14 @@ impl<'e> Walk<'e, '_> {
                     }
                 });
             }
+        }
+    }
+
+    fn followed(&mut self, elements: &'e Expr, steps: &'e [TraversalStep], bound: Option<&Bound<'_>>) {
+        if let ExprKind::Traversal(traversal) = &elements.kind
+            && !bound.is_some_and(|b| b.has(&traversal.root))
+        {
+            (self.see)(Found::Followed(traversal, steps));
         }
     }
 

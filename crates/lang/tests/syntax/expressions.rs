@@ -154,13 +154,13 @@ fn what_is_nested_too_deeply_is_an_error() {
 
 #[test]
 fn a_walk_shows_free_traversals_and_calls() {
-    let text =
-        r#"f(a.b, [for k, v in g(c[0]) : "${k}${v.x}${d}" if k != e]) ? "%{for d in d}${d}${h}%{endfor}" : i[*].j[k]"#;
+    let text = r#"f(a.b, [for k, v in g(c[0]) : "${k}${v.x}${d}" if k != e]) ? "%{for d in d}${d}${h}%{endfor}" : i[*].j[k] + p[r].s + w[*].x"#;
     let expr = parse_expression(&Arc::from("x"), text, Default::default()).unwrap();
     let mut found = Vec::new();
     expr.walk(&mut |f| match f {
         Found::Traversal(t) => found.push(t.root.to_string()),
+        Found::Followed(t, steps) => found.push(format!("{} > {}", t.root, steps.len())),
         Found::Call(call) => found.push(format!("{}()", call.name)),
     });
-    assert_eq!(found.join(" "), "f() a g() c d e d h i k");
+    assert_eq!(found.join(" "), "f() a g() c d e d h i k p r p > 1 w w > 1");
 }

@@ -183,7 +183,7 @@ impl Machine {
     }
 
     pub async fn refreshed(&self, stored: &Stored) -> Option<Value> {
-        let request = ReadRequest { prior: stored.value.clone(), private: Private::default() };
+        let request = ReadRequest::whole(stored.value.clone(), Private::default());
         self.configured.read(&stored.ty, vec![request]).await.remove(0).expect("an answer")
     }
 

@@ -4,6 +4,7 @@ mod browser;
 mod cloud;
 mod folder;
 mod http;
+mod ports;
 mod proxy;
 mod sink;
 
@@ -11,5 +12,6 @@ pub use browser::Browser;
 pub use cloud::Cloud;
 pub use folder::{Folder, Outcome};
 pub use http::get;
+pub use ports::{Alone, Beside};
 pub use proxy::{Fault, Proxy};
 pub use sink::Sink;
