@@ -60,7 +60,9 @@ impl Schedule {
         // The balancer's own failures are a share of all requests.
         let fails = if self.new.times_out { self.new.fails * share / 100 } else { self.new.fails };
         let requests = self.weather.requests_per_second * WINDOW * share / 100;
-        let evident = fails >= 20 && requests >= 2 * MIN_REQUESTS && self.weather.noise == 0;
+        // Of one failure every now and then, the looks before the end may see none.
+        let in_a_window = requests * fails / 1000;
+        let evident = fails >= 20 && in_a_window >= 2 && requests >= 2 * MIN_REQUESTS && self.weather.noise == 0;
         if !evident || !self.is_undisturbed() {
             return None;
         }
