@@ -80,7 +80,7 @@ pub(crate) fn agent_keys() -> Vec<PublicKey> {
 
 /// What files and the environment give to variables. Ephemeral ones are in no saved plan.
 fn given(module: &Module, files: &[PathBuf]) -> Given {
-    let RootVariables { given, mut values } = from_surroundings(module, files);
+    let RootVariables { given, mut values, .. } = from_surroundings(module, files);
     values.retain(|name, _| {
         let ephemeral = module.variables.get(name).is_some_and(|variable| variable.ephemeral);
         !ephemeral && given.get(name).is_some_and(|variable| variable.given)

@@ -28,6 +28,8 @@ use crate::{Exit, machine, output};
 const NEWS: Duration = Duration::from_secs(30);
 /// And in machine-readable lines.
 const FIGURES: Duration = Duration::from_secs(10);
+/// How often the live line moves.
+const TICK: Duration = Duration::from_millis(200);
 
 /// With what releases are driven.
 pub(crate) struct Driving<'a> {
@@ -57,7 +59,7 @@ pub(crate) async fn release_all(mut driving: Driving<'_>, ready: Vec<Ready>) -> 
         let (provider, members) = (change.provider.clone(), change.members.clone());
         let mut ended = None;
         // What is still under way is brought to its end first. One that has not begun anything is begun anew.
-        if let Some(mut kept) = kept.filter(|k| !k.record.phase.is_over() && k.record.phase != Phase::Prepare) {
+        if let Some(mut kept) = kept.filter(|k| !k.record.phase.is_over() && k.record.has_begun()) {
             let goes_on = change.kind == ReleaseKind::Resume;
             kept.record.release.standby = if goes_on { change.release.standby } else { Duration::ZERO };
             let shifted =
@@ -274,21 +276,27 @@ async fn listen(wishes: watch::Sender<Stop>, bar: Option<ProgressBar>) {
     }
     let question = "\nThe release is under way. Type 'revert' to go back now, 'later' to leave it for a later infra apply, or \
                     anything else to go on: ";
-    match &bar {
-        Some(bar) => bar.suspend(|| output::raw(question)),
-        None => output::raw(question),
+    // Nothing is drawn over what is being typed.
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
     }
+    output::raw(question);
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line)
     });
-    tokio::select! {
-        answer = answer => match answer.ok().and_then(Result::ok).unwrap_or_default().trim() {
-            "revert" => drop(wishes.send_replace(Stop::Revert(who()))),
-            "later" => drop(wishes.send_replace(Stop::Leave)),
-            _ => Box::pin(listen(wishes, bar)).await,
-        },
-        () = interrupts.next() => drop(wishes.send_replace(Stop::Leave)),
+    let answer = tokio::select! {
+        answer = answer => Some(answer.ok().and_then(Result::ok).unwrap_or_default()),
+        () = interrupts.next() => None,
+    };
+    if let Some(bar) = &bar {
+        bar.reset();
+        bar.enable_steady_tick(TICK);
+    }
+    match answer.as_deref().map(str::trim) {
+        Some("revert") => drop(wishes.send_replace(Stop::Revert(who()))),
+        None | Some("later") => drop(wishes.send_replace(Stop::Leave)),
+        Some(_) => Box::pin(listen(wishes, bar)).await,
     }
 }
 
@@ -338,7 +346,7 @@ impl Screen {
             if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg}") {
                 bar.set_style(style);
             }
-            bar.enable_steady_tick(Duration::from_millis(200));
+            bar.enable_steady_tick(TICK);
             bar
         });
         Screen { address: address.into(), bar, json, told: None }
@@ -351,7 +359,13 @@ impl Screen {
             Event::Note(what) => {
                 let line = format!("{}  {}: {what}", clock(), self.address);
                 match &self.bar {
-                    Some(bar) => bar.suspend(|| output::line(&line)),
+                    Some(bar) => {
+                        // Its shares are told no more on the way back, and the last ones were others.
+                        if matches!(record.phase, Phase::GoBack | Phase::CleanUp) {
+                            bar.set_message(format!("{} {}: going back", record.to, short(&record.new)));
+                        }
+                        bar.suspend(|| output::line(&line));
+                    }
                     None => output::line(&line),
                 }
             }

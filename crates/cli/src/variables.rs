@@ -8,7 +8,7 @@ use std::sync::Arc;
 use infra_diag::{Diagnostic, Diagnostics, SourceRange, Sources};
 use infra_engine::plan::GivenVariable;
 use infra_lang::config::{Module, Variable, parse_variable_arg, variables_file};
-use infra_value::Value;
+use infra_value::{Type, Value};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::args::Variables;
@@ -19,6 +19,20 @@ use crate::output;
 pub(crate) struct RootVariables {
     pub given: BTreeMap<Arc<str>, GivenVariable>,
     pub values: BTreeMap<Arc<str>, Value>,
+    /// What is wrong with those that are needed and have none.
+    pub missing: BTreeMap<Arc<str>, Diagnostic>,
+}
+
+impl RootVariables {
+    /// Goes on without what is missing: such a variable is unknown.
+    pub fn without_missing(&self, module: &Module) -> BTreeMap<Arc<str>, Value> {
+        let mut values = self.values.clone();
+        for name in self.missing.keys() {
+            let ty = module.variables.get(name).map_or(Type::Dynamic, |variable| variable.ty.clone());
+            values.insert(name.clone(), Value::unknown(ty));
+        }
+        values
+    }
 }
 
 struct Given {
@@ -73,16 +87,18 @@ pub(crate) fn gather(
                 }
                 variables.given.insert(name.clone(), GivenVariable { value: default.clone(), given: false });
             }
-            (None, None) => problems.push(
-                Diagnostic::error(
+            (None, None) => {
+                let problem = Diagnostic::error(
                     "No value for required variable",
                     format!(
                         "The root variable {name:?} has no default value and was given none. Set it with -var \
                          '{name}=…', in a *.tfvars file, or in the environment as TF_VAR_{name}."
                     ),
                 )
-                .at(variable.decl_range.clone()),
-            ),
+                .at(variable.decl_range.clone());
+                problems.push(problem.clone());
+                variables.missing.insert(name.clone(), problem);
+            }
         }
     }
     (variables, problems)

@@ -132,7 +132,7 @@ impl Drive<'_> {
             record.reached = None;
         }
         record.phase = match record.phase {
-            Phase::Prepare => Phase::Reverted,
+            Phase::Prepare => record.given_up(),
             Phase::BeforeShift => Phase::CleanUp,
             _ if is_rolling(record) || record.reached.is_some() => Phase::GoBack,
             _ => Phase::CleanUp,

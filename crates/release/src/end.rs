@@ -37,7 +37,7 @@ pub async fn revert(record: &mut Record, by: &str, fleet: &dyn Fleet, now: Syste
     }
     let reason = "asked for by hand".to_string();
     record.reverted.get_or_insert(Reverted { at: now.into(), by: by.into(), reason, may_retry: false });
-    record.phase = if record.phase == Phase::Prepare { Phase::Reverted } else { Phase::CleanUp };
+    record.phase = if record.phase == Phase::Prepare { record.given_up() } else { Phase::CleanUp };
     Ok(())
 }
 

@@ -43,6 +43,9 @@ pub struct Record {
     /// When `from` really got the traffic back the last time, if it had lost any.
     #[serde(default)]
     pub returned: Option<Stamp>,
+    /// It follows a release that was under way and kept autoscaling still.
+    #[serde(default)]
+    pub holds_scaling: bool,
     /// What happened, in order. At most some hundred lines.
     pub log: Vec<Entry>,
 }
@@ -207,8 +210,37 @@ impl Record {
             shifted: None,
             reverted: None,
             returned: None,
+            holds_scaling: false,
             log: Vec::new(),
         }
+    }
+
+    /// The beginning of the way back where `from` does not run any more: it is started first, as a release of its own that
+    /// asks for no checks.
+    pub fn begin_way_back(&self, now: SystemTime, by: String) -> Record {
+        let mut release = self.release.clone();
+        release.checks.clear();
+        release.before_shift = None;
+        // What fires now is why it goes back.
+        release.revert_when.alarms.clear();
+        release.revert_when.probe = None;
+        if !matches!(release.strategy, Strategy::Rolling) {
+            release.strategy = Strategy::BlueGreen;
+        }
+        release.standby = release.revert_when.window;
+        let (from, to) = ((self.to.clone(), self.new.clone()), (self.from.clone(), self.old.clone()));
+        let way_back = Record::begin(release, from, to, self.count, now, by);
+        Record { holds_scaling: self.holds_scaling || !self.phase.is_over(), ..way_back }
+    }
+
+    /// Whether something may have been changed for it.
+    pub fn has_begun(&self) -> bool {
+        self.phase != Phase::Prepare || self.holds_scaling
+    }
+
+    /// What follows when it is given up before it has changed anything.
+    pub(crate) fn given_up(&self) -> Phase {
+        if self.holds_scaling { Phase::CleanUp } else { Phase::Reverted }
     }
 
     /// The colour that users get (or will get, once the step under way is done).

@@ -15,7 +15,7 @@ use infra_lang::config::Module;
 use infra_lang::functions::{FunctionContext, Phase as FunctionPhase};
 use infra_provider::Configured;
 use infra_provider::fleet::Version;
-use infra_release::{Phase, Record, Stop, Strategy, WayBack, revert, short, span};
+use infra_release::{Phase, Record, Stop, WayBack, revert, short, span};
 use infra_state::State;
 use infra_value::Value;
 use serde_json::{Value as Json, json};
@@ -143,30 +143,17 @@ fn go_back_after_standby(chosen: &mut Chosen, json: bool) -> Result<Exit, Diagno
             return Ok(exit);
         }
     }
-    let last = chosen.kept.record.clone();
-    let mut release = last.release.clone();
-    release.checks.clear();
-    release.before_shift = None;
-    // What fires now is why it goes back.
-    release.revert_when.alarms.clear();
-    release.revert_when.probe = None;
-    release.strategy = match release.strategy {
-        Strategy::Rolling => Strategy::Rolling,
-        _ => Strategy::BlueGreen,
-    };
-    release.standby = release.revert_when.window;
+    let last = &chosen.kept.record;
     tell(
         json,
-        &release.address,
+        &last.release.address,
         &format!(
             "{} ({}) does not run any more. It is started first, and then takes the traffic.",
             last.from,
             short(&last.old)
         ),
     );
-    let (from, to) = ((last.to.clone(), last.new.clone()), (last.from.clone(), last.old.clone()));
-    let record = Record::begin(release, from, to, last.count, SystemTime::now(), who());
-    chosen.kept.record = record;
+    chosen.kept.record = last.begin_way_back(SystemTime::now(), who());
     let mut problems = Diagnostics::new();
     let exit = block_on(async {
         let mut driving = driving(&mut chosen.store, &chosen.state, &chosen.session, &chosen.providers);
@@ -373,7 +360,9 @@ fn choose(
         known => Some(known?),
     };
     if connect {
-        if let Some(problem) = problems.iter().find(|p| p.is_error()) {
+        // A release that is on record needs no more of the configuration than how to reach the cloud.
+        let needless = |problem: &Diagnostic| kept.is_some() && root.missing.values().any(|missing| missing == problem);
+        if let Some(problem) = problems.iter().find(|p| p.is_error() && !needless(p)) {
             return Err(problem.clone());
         }
         crate::session::connect_quickly();
@@ -391,9 +380,11 @@ fn choose(
         let provider = kept.as_ref().map(|kept| &kept.provider).or(unrecorded.as_ref().map(|change| &change.provider));
         let wanted: BTreeSet<ProviderConfig> = provider.cloned().into_iter().collect();
         let ready = with_functions(FunctionPhase::Plan, None, |functions| {
-            block_on(ready_providers(&inputs(&session, functions, &root.values, &state, false), &wanted))
+            let variables = root.without_missing(&session.config.root);
+            block_on(ready_providers(&inputs(&session, functions, &variables, &state, false), &wanted))
         });
-        providers = ready.map_err(first)?;
+        providers =
+            ready.map_err(|problems| root.missing.values().next().cloned().unwrap_or_else(|| first(problems)))?;
         if let Some(change) = unrecorded {
             let driving = driving(&mut store, &state, &session, &providers);
             kept = Some(block_on(as_it_stands(change, &driving))?);

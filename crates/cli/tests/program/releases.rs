@@ -542,3 +542,21 @@ fn a_saved_plan_with_a_release_is_applied_as_it_was_shown() {
     service.settled("v2");
     service.goes();
 }
+
+#[test]
+fn the_way_back_needs_no_value_but_those_that_lead_to_the_cloud() {
+    let service = Service::with("");
+    service.apply("v2", &[]).status(0);
+    service.0.write("more.tf", "variable \"needed\" {}\nlocals { more = var.needed }\n");
+    service.0.write("main.tf", &SERVICE.replace("\"eu-west-1\"", "var.region"));
+    service.0.write("region.tf", "variable \"region\" {}\n");
+    let refused = service.0.infra(["revert"]).status(1).fails_with("No value for required variable");
+    assert_eq!(service.live(), "200 v2", "{}", refused.stderr);
+    service.0.infra(["revert", "-var=region=eu-west-1"]).status(0);
+    assert_eq!(service.live(), "200 v1");
+    service.0.write("main.tf", SERVICE);
+    for file in ["more.tf", "region.tf"] {
+        service.0.write(file, "");
+    }
+    service.goes();
+}

@@ -31,7 +31,7 @@ use crate::ephemeral::{self, Ephemerals};
 use crate::expand::Repetition;
 use crate::graph::{Graph, Node};
 use crate::plan::{Action, Counts, Plan, PlanMode};
-use crate::planning::{Expansion, configure, expand_block, expand_module};
+use crate::planning::{Expansion, UnknownSettings, configure, expand_block, expand_module};
 use crate::registry::Registry;
 use crate::releases::Ready;
 use crate::ui::Ui;
@@ -264,7 +264,7 @@ impl Applier<'_> {
         if !used || self.registry.get(&provider.source).is_none() {
             return true;
         }
-        match configure(&self.world, self.registry, provider).await {
+        match configure(&self.world, self.registry, provider, UnknownSettings::CountAsUnset).await {
             Some(configured) => {
                 self.providers.borrow_mut().insert(provider.clone(), configured);
                 true

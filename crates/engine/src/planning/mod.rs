@@ -13,7 +13,7 @@ mod unused;
 
 pub(crate) use checks::evaluate as evaluate_checks;
 pub(crate) use orphans::removed_block;
-pub(crate) use providers::{configure, instance_diagnostics};
+pub(crate) use providers::{UnknownSettings, configure, instance_diagnostics};
 pub(crate) use resource::{Expansion, configuration, expand_block, expand_module, heading, unsupported};
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -139,6 +139,7 @@ pub(crate) struct Planner<'a> {
     pub limit: tokio::sync::Semaphore,
     /// False while a destroy plan only looks at what there is.
     pub recording: Cell<bool>,
+    pub unknown_settings: UnknownSettings,
 }
 
 /// Makes a plan. With errors it holds what could be planned all the same, and is marked so.
@@ -185,7 +186,7 @@ pub(crate) async fn ready_providers(
     let options = PlanOptions { refresh: false, parallelism: inputs.options.parallelism, ..PlanOptions::default() };
     let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
     let world = World::new(config, functions, workspace, variables.clone(), Box::new(unknown));
-    let planner = Planner::new(
+    let mut planner = Planner::new(
         world,
         graph,
         registry,
@@ -194,6 +195,7 @@ pub(crate) async fn ready_providers(
         moves::apply(config, registry, state.clone()),
     );
     planner.recording.set(false);
+    planner.unknown_settings = UnknownSettings::AreRefused;
     planner.visit_all(&nodes).await;
     planner.providers.take()
 }
@@ -237,6 +239,7 @@ impl<'a> Planner<'a> {
             uses: OnceCell::new(),
             limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
             recording: Cell::new(options.mode != PlanMode::Destroy),
+            unknown_settings: UnknownSettings::CountAsUnset,
         }
     }
 }

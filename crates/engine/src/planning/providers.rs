@@ -24,7 +24,7 @@ impl Planner<'_> {
     /// Makes a provider ready and reads what it manages. True also for a provider that is not supported: the blocks that
     /// need it say so.
     pub(super) async fn visit_provider(&self, provider: &ProviderConfig) -> bool {
-        let Some(configured) = configure(&self.world, self.registry, provider).await else {
+        let Some(configured) = configure(&self.world, self.registry, provider, self.unknown_settings).await else {
             return self.registry.get(&provider.source).is_none();
         };
         self.providers.borrow_mut().insert(provider.clone(), configured.clone());
@@ -188,12 +188,22 @@ impl Planner<'_> {
     }
 }
 
+/// What becomes of settings of a provider that are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnknownSettings {
+    /// A plan goes on without them, for what they wait for may be made by the apply.
+    CountAsUnset,
+    /// What is about to change something must not reach another region or account.
+    AreRefused,
+}
+
 /// Evaluates a provider configuration and makes the provider ready. `None` after the errors have been told, and for a
 /// provider that there is not.
 pub(crate) async fn configure(
     world: &World<'_>,
     registry: &Registry,
     provider: &ProviderConfig,
+    unknown: UnknownSettings,
 ) -> Option<Arc<dyn Configured>> {
     let known = registry.get(&provider.source)?;
     let schema = &known.config_schema().block;
@@ -213,6 +223,9 @@ pub(crate) async fn configure(
         }
         None => schema.empty(),
     };
+    if unknown == UnknownSettings::AreRefused && !config.is_wholly_known() {
+        return None;
+    }
     let marked_config = config;
     let (config, _) = marked_config.clone().unmark_deep();
     let mut problems: Vec<Problem> = known.validate_config(&config);

@@ -342,7 +342,8 @@ fn kind(first: bool, wanted: &Version, old: &Version, record: Option<&Record>) -
         let wants_it = !wanted.definition.is_empty() && record.new.definition == wanted.definition;
         let taken_back = record.reverted.as_ref().is_some_and(|r| !r.may_retry);
         match record.phase {
-            Phase::Finished | Phase::Reverted | Phase::Prepare => {}
+            Phase::Finished | Phase::Reverted => {}
+            _ if !record.has_begun() => {}
             Phase::GoBack => return ReleaseKind::CleanUp,
             Phase::CleanUp if same || (wants_it && taken_back) => return ReleaseKind::CleanUp,
             Phase::CleanUp => {}
@@ -447,6 +448,12 @@ mod tests {
             }
             let found = kind(false, &version(wanted), &version(live), Some(&record));
             assert_eq!(found, expected, "{:?}: {live} is live, {wanted} is wanted", record.phase);
+            // A way back that follows what was under way is taken up even before it has done anything.
+            if record.phase == Phase::Prepare {
+                record.holds_scaling = true;
+                assert_eq!(kind(false, &version(wanted), &version(live), Some(&record)), Resume);
+                assert_eq!(kind(false, &version(live), &version(live), Some(&record)), CleanUp);
+            }
             if let Some(reverted) = record.reverted.as_mut().filter(|_| found == RevertedBefore) {
                 reverted.may_retry = true;
                 assert_eq!(kind(false, &version(wanted), &version(live), Some(&record)), New);

@@ -13,7 +13,8 @@ pub(super) fn first(record: &Record) -> Vec<Step> {
     let Record { from, to, .. } = record;
     let (old, new) = (short(&record.old), short(&record.new));
     let text = match record.phase {
-        Phase::Finished | Phase::Reverted | Phase::Prepare => return Vec::new(),
+        Phase::Finished | Phase::Reverted => return Vec::new(),
+        _ if !record.has_begun() => return Vec::new(),
         Phase::Watch | Phase::Drain | Phase::Stop => {
             format!("the standby of {from} ({old}) ends now, and it is stopped")
         }

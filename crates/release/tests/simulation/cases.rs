@@ -67,6 +67,19 @@ fn what_the_balancer_does_before_a_release_in_place_is_no_reason_to_go_back() {
 }
 
 #[test]
+fn a_way_back_in_place_that_is_given_up_before_it_begins_lets_autoscaling_go() {
+    let mut schedule = calm(Strategy::Rolling);
+    schedule.new.starts = 0;
+    let seed = 5_504_127_132_157_595_494;
+    schedule.weather = Weather { requests_per_second: 0, latency: 5, errors: 300, seed, ..schedule.weather };
+    for after in 0..12 {
+        let kill = |after| Kill { after, away: 0, then: Then::Revert };
+        schedule.kills = vec![kill(25), kill(after)];
+        holds(&schedule);
+    }
+}
+
+#[test]
 fn a_wish_to_leave_in_any_moment_leaves_something_that_can_go_on() {
     for at in 0..90 {
         let mut schedule = calm(linear());

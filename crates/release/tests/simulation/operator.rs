@@ -195,16 +195,9 @@ impl Operator {
                 _ => return,
             }
         }
-        let mut release = self.release.clone();
-        release.checks.clear();
-        release.before_shift = None;
-        if release.strategy != Strategy::Rolling {
-            release.strategy = Strategy::BlueGreen;
-        }
         self.world.tell("infra revert, after standby".into());
         self.ended.push(last.clone());
-        let (from, to) = ((last.to.clone(), last.new.clone()), (last.from.clone(), last.old.clone()));
-        let mut record = Record::begin(release, from, to, 1, self.now(), "somebody".into());
+        let mut record = last.begin_way_back(self.now(), "somebody".into());
         self.wanted.clone_from(&record.new.definition);
         self.drive(&mut record, None, None);
     }
@@ -266,7 +259,7 @@ impl Operator {
             record = saved;
             let goes_on = record.new.definition == self.wanted;
             match record.phase {
-                Phase::Prepare => record = self.begin(),
+                Phase::Prepare if !record.has_begun() => record = self.begin(),
                 Phase::Finished | Phase::Reverted if goes_on => {
                     self.ended.push(record.clone());
                     return record;
