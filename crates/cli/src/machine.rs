@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use infra_address::ResourceInstance;
 use infra_diag::{Diagnostics, Sources};
-use infra_engine::plan::{Action, Counts, Plan};
+use infra_engine::plan::{Action, Counts, Plan, ResourceChange};
 use infra_engine::ui::{Event, Provisioning, Ui};
 use infra_state::{GoJson, to_go_json};
 use infra_view::json::events::{self, Line, Operation};
@@ -49,7 +49,8 @@ pub(crate) fn plan(plan: &Plan) {
     plan.attention.iter().for_each(|finding| print(&own::attention(finding)));
     plan.changes.iter().filter(|c| c.is_visible()).for_each(|change| print(&events::planned_change(change)));
     plan.releases.iter().for_each(|release| print(&own::planned_release(release)));
-    if plan.errored {
+    // What was planned before an error is counted all the same.
+    if plan.errored && !plan.changes.iter().any(ResourceChange::is_visible) {
         return;
     }
     print(&events::change_summary(plan.counts(), Operation::Plan));

@@ -40,10 +40,22 @@ impl Results {
         entry.failure_messages.extend(message);
     }
 
+    /// Notes a block of which no instance has been told about.
+    pub fn expect(&mut self, kind: CheckKind, config: String) {
+        self.0.entry((kind, config)).or_default();
+    }
+
+    /// Whether an instance has failed already.
+    pub fn has_failed(&self, kind: CheckKind, config: &str, object: &str) -> bool {
+        let found = self.0.get(&(kind, config.to_string())).and_then(|objects| objects.get(object));
+        found.is_some_and(|o| matches!(o.status, CheckStatus::Fail | CheckStatus::Error))
+    }
+
     /// All of them, by kind and address.
     pub fn to_list(&self) -> Vec<CheckResult> {
         let result = |((kind, config_address), objects): (&(CheckKind, String), &BTreeMap<String, CheckObject>)| {
-            CheckResult { kind: *kind, config_address: config_address.clone(), objects: Some(objects.clone()) }
+            let objects = (!objects.is_empty()).then(|| objects.clone());
+            CheckResult { kind: *kind, config_address: config_address.clone(), objects }
         };
         self.0.iter().map(result).collect()
     }
@@ -138,6 +150,12 @@ impl Rules<'_> {
                     holds = self.severity != Severity::Error;
                     (CheckStatus::Fail, Some(message))
                 }
+                // What it depends on has failed, which has been told.
+                Outcome::Error(problems) if problems.is_empty() => {
+                    world.conditions.borrow_mut().expect(self.kind, self.config_address.clone());
+                    holds = self.severity != Severity::Error;
+                    continue;
+                }
                 Outcome::Error(problems) => {
                     world.report(problems.into_iter().map(|p| Diagnostic { severity: self.severity, ..p }));
                     holds = self.severity != Severity::Error;
@@ -180,7 +198,10 @@ fn prefixed(module: &ModuleInstance, what: &str) -> (String, String) {
 pub(crate) fn nested_read_failed(world: &World<'_>, module: &ModuleInstance, check: &str, problems: &Diagnostics) {
     let (config, object) = prefixed(module, &format!("check.{check}"));
     for problem in problems.iter().filter(|p| p.is_error()) {
-        let message = Some(problem.summary.clone());
+        let message = Some(match problem.detail.is_empty() {
+            true => problem.summary.clone(),
+            false => format!("{}: {}", problem.summary, problem.detail),
+        });
         let (config, object) = (config.clone(), object.clone());
         world.conditions.borrow_mut().note(CheckKind::Check, config, object, CheckStatus::Fail, message);
     }
@@ -218,6 +239,19 @@ pub(crate) fn check_variable(
         world.conditions.borrow_mut().note(CheckKind::Variable, config.clone(), object.clone(), status, message);
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Checks that a module's variable that gets an ephemeral value is declared for one.
+pub(crate) fn check_input_marks(variable: &Variable, value: &Value) -> Result<(), Diagnostic> {
+    if variable.ephemeral || !value.marks_deep().contains(Marks::EPHEMERAL) {
+        return Ok(());
+    }
+    let detail = format!(
+        "The variable {} of the module does not say that it takes ephemeral values, and this one is ephemeral. Add \
+         ephemeral = true to the variable.",
+        variable.name
+    );
+    Err(Diagnostic::error("Ephemeral value not allowed", detail))
 }
 
 /// Where a module's variable gets its value.

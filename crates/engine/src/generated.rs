@@ -179,7 +179,7 @@ fn expression(attribute: &Attribute, value: &Value) -> String {
 }
 
 fn blocks(schema: &Schema, object: &Value, out: &mut String) {
-    for (name, nested) in &schema.blocks {
+    for (name, nested) in schema.blocks.iter().filter(|(_, nested)| !nested.deprecated) {
         if let Some(value) = object.get(name) {
             nested_blocks(name, nested, value, out);
         }
@@ -235,6 +235,7 @@ mod tests {
             "tags": {"type": ["map", "string"], "optional": true}
         }, "block_types": {
             "rule": {"nesting_mode": "list", "block": {"attributes": {"id": {"type": "string", "optional": true, "computed": true}}}},
+            "former": {"nesting_mode": "list", "block": {"deprecated": true, "attributes": {"id": {"type": "string", "optional": true}}}},
             "timeouts": {"nesting_mode": "single", "block": {"attributes": {"create": {"type": "string", "optional": true}}}}
         }}}"#;
         let schema = parse_schema(schema).map(|s| s.block).unwrap_or_default();
@@ -249,6 +250,7 @@ mod tests {
             ("password", Value::string("secret")),
             ("policy", Value::string(r#" {"b": [1, true], "a": null}"#)),
             ("tags", Value::map(Type::String, [("my key", Value::string("v")), ("Name", Value::string("n"))])),
+            ("former", Value::list(rule.ty(), [rule.clone()])),
             ("rule", Value::list(rule.ty(), [rule])),
         ];
         members.push(("timeouts", Value::null(Type::object([("create", Type::String)]))));

@@ -3,7 +3,7 @@
 use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceInstance};
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::{Config, Import};
-use infra_lang::eval::{Reference, Scope, evaluate};
+use infra_lang::eval::{Reference, Scope, evaluate, references};
 use infra_lang::syntax::ast::{Expr, ExprKind, Traversal, TraversalStep};
 use infra_provider::{Configured, Imported, Problem};
 use infra_value::{Marks, Type, convert};
@@ -34,6 +34,21 @@ pub(crate) fn wanted(world: &World<'_>, import: &Import) -> (Vec<(ResourceInstan
         }
     }
     (found, problems)
+}
+
+/// What is wrong with `import` blocks whatever the plan: an id that is none, a block that no configuration is generated for.
+pub(crate) fn check(world: &World<'_>) {
+    let root = ModuleInstance::root();
+    for import in world.config.root.imports.iter().filter(|import| import.for_each.is_none()) {
+        let constant = references(&import.id).0.is_empty();
+        if let (true, Err(problems)) = (constant, id(import, &world.scope(&root, None))) {
+            world.report(problems);
+        }
+    }
+    let inside = |import: &Import| import.to_resource.as_ref().is_some_and(|(module, _)| !module.is_root());
+    for (import, module, resource) in without_block(world.config).into_iter().filter(|(import, ..)| inside(import)) {
+        world.report(missing_block(import, module, resource, false));
+    }
 }
 
 /// The error about an instance that there is not.
@@ -70,39 +85,41 @@ pub(crate) fn without_block(config: &Config) -> Vec<(&Import, &ModulePath, &Reso
 
 /// The errors about them.
 pub(crate) fn missing_blocks(config: &Config, generating: bool) -> Vec<Diagnostic> {
-    let about = |(import, module, resource): (&Import, &ModulePath, &Resource)| {
-        let (summary, detail) = match (import.for_each.is_some() || is_keyed(import), module.is_root(), generating) {
-            (true, ..) => (
-                "Invalid import 'to' expression",
-                format!("The address names an instance by its key, and there is no block for {resource}. Write one."),
-            ),
-            (_, true, true) => return None,
-            (_, false, true) => (
-                "Cannot generate configuration for resource inside sub-module",
-                format!(
-                    "{module}.{resource} has no block, and configuration is generated only for resources of the root \
-                     module. Write the block in the module."
-                ),
-            ),
-            (_, is_root, false) => {
-                let prefix = if is_root { String::new() } else { format!("{module}.") };
-                let generated = match is_root {
-                    true => ", or have it generated: infra plan -generate-config-out=generated.tf",
-                    false => "",
-                };
-                (
-                    "Configuration for import target does not exist",
-                    format!(
-                        "{prefix}{resource} is to be imported, and there is no block for it. Write one: resource \"{}\" \
-                         \"{}\" {{}}{generated}",
-                        resource.ty, resource.name
-                    ),
-                )
-            }
-        };
-        Some(Diagnostic::error(summary, detail).at(import.to.range.clone()))
-    };
+    let about = |(import, module, resource)| missing_block(import, module, resource, generating);
     without_block(config).into_iter().filter_map(about).collect()
+}
+
+fn missing_block(import: &Import, module: &ModulePath, resource: &Resource, generating: bool) -> Option<Diagnostic> {
+    let (summary, detail) = match (import.for_each.is_some() || is_keyed(import), module.is_root(), generating) {
+        (true, ..) => (
+            "Invalid import 'to' expression",
+            format!("The address names an instance by its key, and there is no block for {resource}. Write one."),
+        ),
+        (_, true, true) => return None,
+        (_, false, true) => (
+            "Cannot generate configuration for resource inside sub-module",
+            format!(
+                "{module}.{resource} has no block, and configuration is generated only for resources of the root \
+                     module. Write the block in the module."
+            ),
+        ),
+        (_, is_root, false) => {
+            let prefix = if is_root { String::new() } else { format!("{module}.") };
+            let generated = match is_root {
+                true => ", or have it generated: infra plan -generate-config-out=generated.tf",
+                false => "",
+            };
+            (
+                "Configuration for import target does not exist",
+                format!(
+                    "{prefix}{resource} is to be imported, and there is no block for it. Write one: resource \"{}\" \
+                         \"{}\" {{}}{generated}",
+                    resource.ty, resource.name
+                ),
+            )
+        }
+    };
+    Some(Diagnostic::error(summary, detail).at(import.to.range.clone()))
 }
 
 /// Whether `to` names one instance of several.

@@ -12,6 +12,7 @@ mod generated;
 mod graph;
 mod imports;
 mod marks;
+mod move_statements;
 mod moves;
 mod observed;
 mod order;

@@ -1,13 +1,17 @@
 //! `moved` blocks, and the moves that a change of `count` implies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
-use infra_address::{InstanceKey, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance, ResourceMode, Target};
-use infra_diag::{Diagnostic, Diagnostics, SourceRange};
+use infra_address::{
+    InstanceKey, ModuleInstance, ModulePath, ProviderConfig, Resource, ResourceInstance, ResourceMode, Target,
+};
+use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::{Config, Moved as Block};
 use infra_provider::{MovedFrom, Private};
 use infra_state::{Instance, InstanceSlot, State};
 
+use crate::move_statements::{Statement, contradictions, in_order};
 use crate::registry::Registry;
 
 /// A state with its objects at their new addresses.
@@ -16,7 +20,7 @@ pub(crate) struct Moved {
     /// Where each moved instance came from, by its address now.
     pub previous: BTreeMap<ResourceInstance, ResourceInstance>,
     /// Moves that could not be made because the new address is taken: from, to.
-    blocked: Vec<(ResourceInstance, ResourceInstance)>,
+    blocked: Vec<(String, String)>,
     pub problems: Diagnostics,
 }
 
@@ -40,66 +44,116 @@ impl Moved {
     }
 }
 
-/// One move, for objects in any instance of the module that declares it.
-struct Statement {
-    module: ModulePath,
-    from: Target,
-    to: Target,
-}
-
 /// Makes every move that the configuration asks for.
 pub(crate) fn apply(config: &Config, registry: &Registry, state: State) -> Moved {
-    let statements: Vec<Statement> = config
-        .modules()
-        .into_iter()
-        .flat_map(|module| module.moved.iter().map(|block| statement(&module.path, block)))
-        .collect();
-    let addresses: Vec<ResourceInstance> =
-        state.instances().map(|(address, _, _)| address).filter(|a| a.resource.mode == ResourceMode::Managed).collect();
-    let mut moved = Moved { state, previous: BTreeMap::new(), blocked: Vec::new(), problems: contradictions(config) };
-    // An object that is nearer to its new address comes first where two end at the same one.
-    let mut ends: Vec<(usize, ResourceInstance, ResourceInstance)> = addresses
-        .into_iter()
-        .map(|from| {
-            let (hops, to) = follow(&statements, &from);
-            (hops, from, to)
-        })
-        .collect();
-    ends.sort();
-    for (_, from, explicit) in &ends {
-        let to = match explicit == from {
-            true if touches(&statements, from) => continue,
-            true => implied(config, from),
-            false => explicit.clone(),
-        };
-        if to == *from {
-            continue;
-        }
-        // A taken address is free if what is there moves away itself.
-        let taken =
-            moved.previous.contains_key(&to) || moved.state.slot(&to).is_some() && follow(&statements, &to).1 == to;
-        if taken {
-            if touches(&statements, from) {
-                moved.blocked.push((from.clone(), to));
-            }
-            continue;
-        }
-        moved.previous.insert(to, from.clone());
-    }
-    let mut taken = Vec::new();
-    for (to, from) in &moved.previous {
-        if let Some((provider, slot)) = moved.state.remove(from) {
-            taken.push((to.clone(), provider, slot));
+    let statements: Vec<Statement> =
+        config.modules().into_iter().flat_map(|m| m.moved.iter().map(|block| statement(&m.path, block))).collect();
+    let problems = contradictions(config, &statements);
+    let mut moved = Moved { state, previous: BTreeMap::new(), blocked: Vec::new(), problems };
+    let Ok(order) = in_order(&statements) else { return moved };
+    let managed = moved.state.instances().map(|(a, _, _)| a).filter(|a| a.resource.mode == ResourceMode::Managed);
+    for from in managed.collect::<Vec<_>>() {
+        let to = implied(config, &from);
+        if to != from && moved.state.slot(&to).is_none() && !statements.iter().any(|s| s.touches(&from)) {
+            moved.make(&from, to);
         }
     }
-    for (to, provider, slot) in taken {
-        let from = moved.previous.get(&to).map(|from| from.resource.ty.clone()).unwrap_or_default();
-        match retyped(config, registry, &from, &to, provider, slot) {
+    for i in order {
+        moved.follow(&statements[i]);
+    }
+    let changed: Vec<_> = moved.previous.iter().filter(|(to, from)| to.resource.ty != from.resource.ty).collect();
+    let changed: Vec<_> = changed.into_iter().map(|(to, from)| (to.clone(), from.resource.ty.clone())).collect();
+    for (to, ty) in changed {
+        let Some((provider, slot)) = moved.state.remove(&to) else { continue };
+        match retyped(config, registry, &ty, &to, provider, slot) {
             Ok((provider, slot)) => *moved.state.slot_mut(&to, &provider) = slot,
             Err(problem) => moved.problems.push(problem),
         }
     }
     moved
+}
+
+impl Moved {
+    /// Makes the moves of a statement. What is at an address already stays there.
+    fn follow(&mut self, statement: &Statement) {
+        let modules: BTreeSet<ModuleInstance> = self.state.resources.keys().map(|(module, _)| module.clone()).collect();
+        for module in modules {
+            if let Some(to) = statement.moved_module(&module) {
+                let taken = self.state.resources.keys().any(|(m, _)| *m == to);
+                let inside = self.managed(|m, _| *m == module);
+                self.make_all(inside, taken, (&module, &to), |from| ResourceInstance {
+                    module: to.clone(),
+                    ..from.clone()
+                });
+            }
+        }
+        if !matches!(statement.from, Target::Resource(_)) {
+            return;
+        }
+        for (module, resource) in self.state.resources.keys().cloned().collect::<Vec<_>>() {
+            let instances = self.managed(|m, r| *m == module && *r == resource);
+            let instances: Vec<_> =
+                instances.into_iter().filter_map(|from| Some((statement.moved_instance(&from)?, from))).collect();
+            let Some((to, _)) = instances.first() else { continue };
+            let there = (to.module.clone(), to.resource.clone());
+            if statement.is_whole() {
+                let taken = self.state.resources.contains_key(&there);
+                let ends = (InModule(&module, &resource), InModule(&there.0, &there.1));
+                let froms = instances.into_iter().map(|(_, from)| from).collect();
+                self.make_all(froms, taken, (&ends.0, &ends.1), |from| ResourceInstance {
+                    module: there.0.clone(),
+                    resource: there.1.clone(),
+                    key: from.key.clone(),
+                });
+                continue;
+            }
+            for (to, from) in instances {
+                let taken = self.state.slot(&to).is_some();
+                self.make_all(vec![from.clone()], taken, (&from, &to), |_| to.clone());
+            }
+        }
+    }
+
+    fn managed(&self, wanted: impl Fn(&ModuleInstance, &Resource) -> bool) -> Vec<ResourceInstance> {
+        let instances = self.state.instances().map(|(address, _, _)| address);
+        instances.filter(|a| a.resource.mode == ResourceMode::Managed && wanted(&a.module, &a.resource)).collect()
+    }
+
+    /// Moves instances that are moved as one, or tells that what is where they would end keeps them from it.
+    fn make_all(
+        &mut self,
+        instances: Vec<ResourceInstance>,
+        taken: bool,
+        names: (&dyn Display, &dyn Display),
+        to: impl Fn(&ResourceInstance) -> ResourceInstance,
+    ) {
+        if taken {
+            self.blocked.push((names.0.to_string(), names.1.to_string()));
+            return;
+        }
+        for from in instances {
+            self.make(&from, to(&from));
+        }
+    }
+
+    fn make(&mut self, from: &ResourceInstance, to: ResourceInstance) {
+        let Some((provider, slot)) = self.state.remove(from) else { return };
+        *self.state.slot_mut(&to, &provider) = slot;
+        let origin = self.previous.remove(from).unwrap_or_else(|| from.clone());
+        self.previous.insert(to, origin);
+    }
+}
+
+/// A resource in an instance of a module, as it is named.
+struct InModule<'a>(&'a ModuleInstance, &'a Resource);
+
+impl Display for InModule<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.0.0.is_empty() {
+            write!(f, "{}.", self.0)?;
+        }
+        self.1.fmt(f)
+    }
 }
 
 /// The objects of an instance as those of the type that it has moved to.
@@ -135,138 +189,9 @@ fn retyped(
     Ok((wanted, InstanceSlot { current, deposed: deposed.collect::<Result<_, Diagnostic>>()? }))
 }
 
-/// Moves of what has not moved: to the same address, or from one that is still declared.
-fn contradictions(config: &Config) -> Diagnostics {
-    let mut problems = Diagnostics::new();
-    for module in config.modules() {
-        for block in &module.moved {
-            let (from, to) = (&block.from.target, &block.to.target);
-            let problem = if from == to {
-                let detail = format!("The move is from {from} to the same address. Take the block out.");
-                Some(Diagnostic::error("Redundant move statement", detail))
-            } else {
-                declared_at(config, &module.path, from, to).map(|place| {
-                    let detail = format!(
-                        "The move is from {from}, which is still declared at {}:{}. Declare it as {to} instead, or take \
-                         the block out.",
-                        place.file, place.start.line
-                    );
-                    Diagnostic::error("Moved object still exists", detail)
-                })
-            };
-            problems.extend(problem.map(|p| p.at(block.decl_range.clone())));
-        }
-    }
-    problems
-}
-
-/// Where the block that was moved is declared, if it is and the move is one of a whole block.
-fn declared_at(config: &Config, module: &ModulePath, from: &Target, to: &Target) -> Option<SourceRange> {
-    let within = |path: &ModulePath| ModulePath(module.0.iter().chain(&path.0).cloned().collect());
-    let whole = |m: &ModuleInstance| m.0.iter().all(|(_, key)| *key == InstanceKey::None);
-    match (from, to) {
-        (Target::Resource(from), Target::Resource(to)) => {
-            let whole = whole(&from.module) && from.key == InstanceKey::None && to.key == InstanceKey::None;
-            let block = config.module(&within(&from.module.path()))?.resource(&from.resource)?;
-            whole.then(|| block.decl_range.clone())
-        }
-        (Target::Module(from), Target::Module(to)) => {
-            let whole = whole(from) && to.0.last().is_some_and(|(_, key)| *key == InstanceKey::None);
-            let path = within(&from.path());
-            let call = config.module(&path.parent()?)?.module_calls.get(path.0.last()?)?;
-            whole.then(|| call.decl_range.clone())
-        }
-        _ => None,
-    }
-}
-
 fn statement(module: &ModulePath, block: &Block) -> Statement {
-    Statement { module: module.clone(), from: block.from.target.clone(), to: block.to.target.clone() }
-}
-
-/// Where an address ends when every statement has been followed, each at most once, and how many were.
-fn follow(statements: &[Statement], from: &ResourceInstance) -> (usize, ResourceInstance) {
-    let mut address = from.clone();
-    let mut used = vec![false; statements.len()];
-    loop {
-        let next = statements
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !used[*i])
-            .find_map(|(i, statement)| Some((i, statement.apply(&address)?)));
-        let Some((i, moved)) = next else { return (used.iter().filter(|u| **u).count(), address) };
-        used[i] = true;
-        address = moved;
-    }
-}
-
-/// Whether a statement speaks of this resource.
-fn touches(statements: &[Statement], address: &ResourceInstance) -> bool {
-    statements.iter().any(|s| {
-        [&s.from, &s.to].into_iter().any(|end| match end {
-            Target::Resource(r) => {
-                r.resource == address.resource
-                    && address.module.path().0 == [&s.module.0[..], &r.module.path().0[..]].concat()
-            }
-            Target::Module(_) => false,
-        })
-    })
-}
-
-impl Statement {
-    fn apply(&self, address: &ResourceInstance) -> Option<ResourceInstance> {
-        let depth = self.module.0.len();
-        let inside = address.module.path().0.starts_with(&self.module.0);
-        if !inside {
-            return None;
-        }
-        let (outer, inner) = address.module.0.split_at(depth);
-        let join = |module: &[(std::sync::Arc<str>, InstanceKey)]| {
-            ModuleInstance(outer.iter().chain(module).cloned().collect())
-        };
-        match (&self.from, &self.to) {
-            (Target::Resource(from), Target::Resource(to)) => {
-                if from.module.0 != inner || from.resource != address.resource {
-                    return None;
-                }
-                let whole = from.key == InstanceKey::None && to.key == InstanceKey::None;
-                if !whole && from.key != address.key {
-                    return None;
-                }
-                let key = if whole { address.key.clone() } else { to.key.clone() };
-                Some(ResourceInstance { module: join(&to.module.0), resource: to.resource.clone(), key })
-            }
-            (Target::Module(from), Target::Module(to)) => {
-                let steps = from.0.len();
-                if inner.len() < steps {
-                    return None;
-                }
-                let (called, rest) = inner.split_at(steps);
-                let (Some((last_from, before)), Some((last_to, to_before))) = (from.0.split_last(), to.0.split_last())
-                else {
-                    return None;
-                };
-                let (last, called_before) = called.split_last()?;
-                if called_before != before || last.0 != last_from.0 {
-                    return None;
-                }
-                let whole = last_from.1 == InstanceKey::None && last_to.1 == InstanceKey::None;
-                if !whole && last.1 != last_from.1 {
-                    return None;
-                }
-                let key = if whole { last.1.clone() } else { last_to.1.clone() };
-                let mut module = to_before.to_vec();
-                module.push((last_to.0.clone(), key));
-                module.extend_from_slice(rest);
-                Some(ResourceInstance {
-                    module: join(&module),
-                    resource: address.resource.clone(),
-                    key: address.key.clone(),
-                })
-            }
-            _ => None,
-        }
-    }
+    let (from, to) = (block.from.target.clone(), block.to.target.clone());
+    Statement { module: module.clone(), from, to, range: block.decl_range.clone() }
 }
 
 /// `a.b` becomes `a.b[0]` when the block gets `count`, and the other way round.

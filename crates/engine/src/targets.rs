@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use infra_address::{ModulePath, ResourceInstance, Target};
+use infra_address::{ModulePath, ResourceInstance, Target, parse_target};
 use infra_diag::Diagnostic;
 use infra_state::State;
 
@@ -26,6 +26,14 @@ pub(crate) fn names_block(target: &Target, module: &ModulePath, resource: &infra
     match target {
         Target::Module(m) => module.0.starts_with(&m.path().0),
         Target::Resource(r) => r.module.path() == *module && r.resource == *resource,
+    }
+}
+
+/// Whether a resource's address without keys, as a state lists dependencies, is what a target names or in it.
+pub(crate) fn names_path(target: &Target, path: &str) -> bool {
+    match parse_target(path) {
+        Ok(Target::Resource(r)) => names_block(target, &r.module.path(), &r.resource),
+        _ => false,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::planning::{heading, instance_diagnostics, unsupported};
 use crate::registry::Registry;
 use crate::releases;
 use crate::world::World;
-use crate::{expand, marks, provisioner, secrets};
+use crate::{expand, imports, marks, provisioner, secrets};
 
 /// Checks every block against its schema and every expression against the types that it works on. Root variables,
 /// resources and the outputs of modules are unknown; nothing is called.
@@ -33,6 +33,7 @@ pub fn validate(config: &Config, registry: &Registry, functions: &FunctionContex
         let instance = ModuleInstance(module.path.0.iter().map(|n| (n.clone(), InstanceKey::None)).collect());
         check_module(&world, registry, module, &instance);
     }
+    imports::check(&world);
     world.take_problems()
 }
 
@@ -112,7 +113,11 @@ fn check_resource(
     world.report(problems.into_iter().map(|p| p.within(context.clone())));
     if let IgnoreChanges::Paths(paths) = &block.lifecycle.ignore_changes {
         let unknown = |(path, range)| Some(no_such_part(&schema.block, path)?.at(range));
-        world.report(paths.iter().cloned().filter_map(unknown).map(|p| p.within(context.clone())));
+        let wrong: Vec<_> = paths.iter().cloned().filter_map(unknown).collect();
+        let decided =
+            paths.iter().filter(|_| wrong.is_empty()).filter_map(|(path, _)| computed_only(&schema.block, path));
+        let decided = decided.map(|p| p.at(block.ty_range.clone())).collect::<Vec<_>>();
+        world.report(wrong.into_iter().chain(decided).map(|p| p.within(context.clone())));
     }
     if !failed {
         let (value, found) = marks::take(&value);
@@ -161,6 +166,25 @@ fn no_such_part(schema: &Schema, path: Path) -> Option<Diagnostic> {
             (PathStep::Index(_), Type::List(element) | Type::Map(element)) => (*element).clone(),
             _ => return None,
         };
+    }
+    None
+}
+
+/// The warning about a path of `ignore_changes` that only the provider decides about.
+fn computed_only(schema: &Schema, path: &Path) -> Option<Diagnostic> {
+    let mut block = schema;
+    for step in &path.0 {
+        let PathStep::Attribute(name) = step else { continue };
+        if let Some(nested) = block.blocks.get(name) {
+            block = &nested.block;
+            continue;
+        }
+        let detail = format!(
+            "The provider alone decides about {path}, so there is no configured value whose changes could be ignored. \
+             Take it out of ignore_changes."
+        );
+        let decided = block.attributes.get(name)?.is_computed_only();
+        return decided.then(|| Diagnostic::warning("Redundant ignore_changes element", detail));
     }
     None
 }

@@ -179,7 +179,9 @@ impl<'a> World<'a> {
                         let repetition = self.modules.borrow().repetition.get(module).cloned();
                         let scope = self.scope(&parent, repetition);
                         let given = evaluate(&input.expr, &scope)?;
-                        variable.prepare(given).map_err(|d| d.at(input.expr.range.clone()))?
+                        let given = variable.prepare(given).map_err(|d| d.at(input.expr.range.clone()))?;
+                        conditions::check_input_marks(variable, &given).map_err(|d| d.at(input.expr.range.clone()))?;
+                        given
                     }
                     None => {
                         let default = variable.default.clone().ok_or_else(told)?;

@@ -235,6 +235,7 @@ fn a_path_leads_back_to_its_place() {
     assert_eq!(at(Path::attribute("rules").index(0).attr("port")), "main.tf:2,19-21");
     assert_eq!(at(Path::attribute("disk").index(1).attr("label")), "main.tf:6,11-14");
     assert_eq!(at(Path::attribute("disk").index(0)), "main.tf:3,1-5");
+    assert_eq!(at(Path::attribute("disk")), at(Path::attribute("rules_of_another")));
     let label: Arc<str> = "label".into();
     let nested = range_of(&native(NESTED), &schema().block, &Path::attribute("disk").index(1).attr(label));
     assert_eq!(nested.start.line, 7);

@@ -94,7 +94,7 @@ fn locals(text: &str) -> Result<BTreeMap<Arc<str>, Expr>, Diagnostics> {
     let blocks = body.blocks.into_iter().filter(|b| &*b.ty == "locals");
     let bodies = blocks.filter_map(|b| match b.body {
         Body::Native(body) => Some(body),
-        Body::Json(_) => None,
+        Body::Json(_) | Body::Overridden(_) => None,
     });
     Ok(bodies.flat_map(|body| body.attributes).map(|a| (a.name, a.expr)).collect())
 }

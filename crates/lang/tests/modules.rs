@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use infra_address::{ModulePath, Resource};
-use infra_diag::Diagnostics;
+use infra_diag::{Diagnostics, SourceRange};
 use infra_lang::config::{Config, IgnoreChanges, LoadOptions, load};
 use infra_value::Value;
 
@@ -183,7 +183,8 @@ fn a_resource_uses_the_provider_configuration_that_reaches_its_module() {
         ("root/alias/main.tf", alias),
         ("root/own/main.tf", own),
     ]);
-    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let told: Vec<_> = diagnostics.iter().map(|d| (d.is_error(), &*d.summary)).collect();
+    assert_eq!(told, [(false, "Reference to undefined provider")], "of the child, which requires none");
     for (module, ty, name, address) in [
         ("", "aws_vpc", "plain", r#"provider["registry.terraform.io/hashicorp/aws"]"#),
         ("", "aws_vpc", "west", r#"provider["registry.terraform.io/hashicorp/aws"].west"#),
@@ -211,7 +212,13 @@ fn provider_configurations_that_do_not_reach_a_module_are_reported() {
     let unknown = "module \"m\" {\n  source    = \"./m\"\n  providers = { aws = aws.nope }\n}\n";
     assert_eq!(
         problems(&[("root/main.tf", unknown), ("root/m/main.tf", "")]),
-        ["main.tf:3 Provider configuration not present"]
+        ["main.tf:3 Provider configuration not present", "main.tf:3 Reference to undefined provider"]
+    );
+    let empty = "provider \"aws\" {}\nprovider \"aws\" {\n  alias = \"a\"\n}\n";
+    let passes = "provider \"aws\" {}\nmodule \"m\" {\n  source    = \"./m\"\n  providers = { aws = aws }\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", passes), ("root/m/main.tf", empty)]),
+        ["main.tf:4 Reference to undefined provider", "m/main.tf:1 Redundant empty provider block"]
     );
     let repeated = "module \"m\" {\n  source = \"./m\"\n  count  = 2\n}\n";
     let own = "provider \"aws\" {\n  region = \"eu-west-1\"\n}\n";
@@ -257,6 +264,108 @@ fn an_override_file_replaces_arguments_and_merges_lifecycles() {
     assert_eq!(resource.lifecycle.ignore_changes, IgnoreChanges::All);
     let local = |name: &str| config.root.locals[name].expr.range.file.to_string();
     assert_eq!((local("a"), local("b")), ("main.tf.json".to_string(), "override.tf.json".to_string()));
+}
+
+#[test]
+fn a_resource_is_imported_by_one_block() {
+    let import = |to: &str| format!("import {{\n  to = {to}\n  id = \"i\"\n}}\n");
+    for (first, second, twice) in [
+        ("aws_vpc.a", "aws_vpc.a", true),
+        ("aws_vpc.a[0]", "aws_vpc.a[0]", true),
+        ("aws_vpc.a[0]", "aws_vpc.a[1]", false),
+        ("aws_vpc.a", "module.m.aws_vpc.a", false),
+        ("aws_vpc.a[local.k]", "aws_vpc.a[local.k]", false),
+    ] {
+        let text = format!("{}{}locals {{\n  k = 1\n}}\n", import(first), import(second));
+        let found = problems(&[("root/main.tf", &text)]);
+        let told = found.iter().any(|p| p.starts_with("main.tf:6 Duplicate import configuration for \"aws_vpc.a\""));
+        assert_eq!(told, twice, "{first} {second}: {found:?}");
+    }
+}
+
+#[test]
+fn the_default_configuration_of_a_provider_can_be_overridden_where_there_is_none() {
+    let base = "provider \"aws\" {\n  alias  = \"b\"\n  region = \"eu-west-1\"\n}\nresource \"aws_vpc\" \"v\" {}\n";
+    let json = r#"{"provider": {"aws": [{"region": "eu-west-2"}, {"alias": "b", "profile": "p"}]}}"#;
+    let (config, diagnostics) = loaded(&[("root/main.tf", base), ("root/local_override.tf.json", json)]);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let names = |alias| {
+        let block = config.root.provider_block("aws", alias);
+        let mut names: Vec<_> = block.into_iter().flat_map(|b| b.body.just_attributes().0).map(|a| a.name).collect();
+        names.sort();
+        names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(None), ["region"]);
+    assert!(names(Some("b")).contains(&"profile".to_string()), "{:?}", names(Some("b")));
+    let other = "provider \"aws\" {\n  alias = \"c\"\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", base), ("root/override.tf", other)]),
+        ["override.tf:1 Missing base provider configuration for override"]
+    );
+}
+
+#[test]
+fn an_override_may_be_in_the_other_syntax() {
+    let native = r#"
+        terraform {
+          required_version = ">= 1.0"
+          backend "local" { path = "a" }
+        }
+        variable "v" { default = 1 }
+        locals {
+          a = 1
+          b = 2
+        }
+        module "m" {
+          source = "./m"
+          v      = 1
+        }
+        resource "terraform_data" "x" {
+          input = 1
+          lifecycle {
+            prevent_destroy = true
+            ignore_changes  = [input]
+          }
+        }"#;
+    let json = r#"{"terraform": {"backend": {"local": {"path": "b"}}}, "variable": {"v": {"default": "${2}"}},
+        "locals": {"b": 3}, "module": {"m": {"v": 2}}, "resource": {"terraform_data": {"x": {
+        "count": 2, "lifecycle": {"ignore_changes": "all"}}}}}"#;
+    let base = |text: &str| text.replace("${2}", "1");
+    let as_json = r#"{"terraform": {"required_version": ">= 1.0", "backend": {"local": {"path": "a"}}},
+        "variable": {"v": {"default": 1}}, "locals": {"a": 1, "b": 2}, "module": {"m": {"source": "./m", "v": 1}},
+        "resource": {"terraform_data": {"x": {
+        "input": 1, "lifecycle": {"prevent_destroy": true, "ignore_changes": ["input"]}}}}}"#;
+    let as_native = r#"
+        terraform {
+          backend "local" { path = "b" }
+        }
+        variable "v" { default = "$${2}" }
+        locals { b = 3 }
+        module "m" { v = 2 }
+        resource "terraform_data" "x" {
+          count = 2
+          lifecycle { ignore_changes = all }
+        }"#;
+    let child = ("root/m/main.tf", "variable \"v\" {}\n");
+    for (first, text, second, over) in [
+        ("root/main.tf", native.to_string(), "root/z_override.tf.json", json),
+        ("root/main.tf.json", base(as_json), "root/z_override.tf", as_native),
+    ] {
+        let (config, diagnostics) = loaded(&[(first, &text), (second, over), child]);
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        let resource = &config.root.resources[&Resource::managed("terraform_data", "x")];
+        assert!(resource.count.is_some());
+        assert!(resource.lifecycle.prevent_destroy);
+        assert_eq!(resource.lifecycle.ignore_changes, IgnoreChanges::All);
+        assert_eq!(config.root.variables["v"].default, Some(Value::string("${2}")));
+        let file = |range: &SourceRange| range.file.to_string();
+        let overriding = second.trim_start_matches("root/").to_string();
+        assert_eq!(file(&config.root.locals["b"].expr.range), overriding);
+        assert_ne!(file(&config.root.locals["a"].expr.range), overriding);
+        assert_eq!(file(&config.root.module_calls["m"].inputs["v"].expr.range), overriding);
+        assert_eq!(config.root.backend.as_ref().map(|b| file(&b.decl_range)), Some(overriding));
+        assert_eq!(config.root.required_version.len(), 1);
+    }
 }
 
 #[test]

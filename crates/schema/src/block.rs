@@ -74,6 +74,8 @@ pub struct NestedBlock {
     pub computed: bool,
     /// Whether its coming and going replaces the resource.
     pub force_new: bool,
+    /// Whether something else is to be used instead.
+    pub deprecated: bool,
     /// What is in it.
     pub block: Block,
 }

@@ -86,6 +86,7 @@ fn nested(json: &Json) -> Result<NestedBlock, SchemaError> {
         max_items: json["max_items"].as_u64().unwrap_or(0),
         computed: flag(json, "computed"),
         force_new: force_new(json),
+        deprecated: flag(&json["block"], "deprecated"),
         block: block(&json["block"])?,
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use infra_catalog::PROVIDER_VERSION;
 use infra_diag::{Diagnostic, Diagnostics, Sources};
-use infra_lang::config::{name_blocks, read_module};
+use infra_lang::config::{check_calls, name_blocks, read_module};
 use infra_modules::Options;
 use infra_state::{LockOptions, TERRAFORM_VERSION};
 
@@ -50,7 +50,10 @@ pub(crate) fn run(args: &Init) -> Exit {
             return failed;
         }
     }
-    let (session, mut problems) = Session::load(args.screen.no_color);
+    let (session, mut problems) = Session::read(args.screen.no_color);
+    if !problems.has_errors() {
+        problems.extend(check_calls(&session.config, &session.sources));
+    }
     let failed = problems.has_errors();
     if args.screen.json {
         infra_lang::config::name_blocks(&mut problems, &session.sources);

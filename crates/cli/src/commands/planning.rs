@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use infra_address::{parse_resource_instance, parse_target};
+use infra_address::{ResourceMode, parse_resource_instance, parse_target};
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_engine::origin::Origin;
 use infra_engine::plan::{Plan, PlanMode};
@@ -59,8 +59,12 @@ pub(crate) fn options(planning: &Planning) -> Result<PlanOptions, Diagnostic> {
         parse_target(text).map_err(|e| Diagnostic::error(format!("Invalid target {text:?}"), e.to_string()))
     };
     let replace = |text: &String| {
-        parse_resource_instance(text)
-            .map_err(|e| Diagnostic::error(format!("Invalid force-replace address {text:?}"), e.to_string()))
+        let invalid = |why: String| Diagnostic::error(format!("Invalid force-replace address {text:?}"), why);
+        match parse_resource_instance(text) {
+            Ok(address) if address.resource.mode == ResourceMode::Managed => Ok(address),
+            Ok(_) => Err(invalid("Only managed resources can be replaced.".to_string())),
+            Err(error) => Err(invalid(error.to_string())),
+        }
     };
     Ok(PlanOptions {
         mode,

@@ -1,6 +1,7 @@
 //! The end of an apply: outputs, checks, and the last write of the state.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use infra_address::ModuleInstance;
 use infra_diag::Diagnostic;
@@ -90,6 +91,7 @@ impl Applier<'_> {
     /// New values of the root outputs; `None` for one that is null now. Those that could not be worked out are left out.
     fn outputs(&self) -> BTreeMap<std::sync::Arc<str>, Option<OutputValue>> {
         let root = ModuleInstance::root();
+        let unfinished = self.world.has_errors() || self.stop.load(Ordering::Relaxed);
         let mut found = BTreeMap::new();
         for (name, output) in &self.world.config.root.outputs {
             let targeted = !self.plan.targets.is_empty() && !self.plan.outputs.contains_key(name);
@@ -100,6 +102,10 @@ impl Applier<'_> {
             // What was known when the plan was made is what was approved, and stays.
             let planned = self.plan.outputs.get(name).map(|o| &o.after).filter(|v| v.is_wholly_known());
             let (value, _) = planned.unwrap_or(&value).unmark_deep();
+            // It needs what was left out after a failure or a stop, and stays what it was.
+            if unfinished && !value.is_wholly_known() {
+                continue;
+            }
             // What never became known is kept as a null of its type.
             let kept = !value.is_null();
             let value = crate::codec::without_unknown(&value);

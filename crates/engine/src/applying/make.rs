@@ -77,8 +77,12 @@ impl Applier<'_> {
             _ => self.change(&job).await,
         };
         let Some(value) = value else { return false };
-        self.world.set_value(&address.module, &address.resource, &address.key, value.clone());
-        self.post_conditions(block, address, repetition, value)
+        // What does not hold its conditions has no value for anything else, outputs among it.
+        let holds = self.post_conditions(block, address, repetition, value.clone());
+        if holds {
+            self.world.set_value(&address.module, &address.resource, &address.key, value);
+        }
+        holds
     }
 
     fn post_conditions(&self, block: &Block, address: &ResourceInstance, repetition: Repetition, value: Value) -> bool {

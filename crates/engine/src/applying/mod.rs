@@ -17,7 +17,7 @@ use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::{Config, Resource as Block};
 use infra_lang::functions::FunctionContext;
 use infra_provider::Configured;
-use infra_state::{State, Underway};
+use infra_state::{OutputValue, State, Underway};
 use infra_value::Value;
 use tracing::Instrument;
 
@@ -104,6 +104,18 @@ pub(crate) struct Applier<'a> {
     ephemerals: Ephemerals,
 }
 
+/// The state that an apply begins with. An output whose new value is not known yet keeps the one that it had, which stays if
+/// the new one cannot be told.
+fn with_former_outputs(plan: &Plan) -> State {
+    let mut state = plan.prior_state.clone();
+    let open = plan.outputs.iter().filter(|(_, o)| o.action == Action::Update && !o.after.is_wholly_known());
+    for (name, output) in open {
+        let (value, ty) = (output.before.clone(), output.before.ty());
+        state.outputs.entry(name.clone()).or_insert(OutputValue { value, ty, sensitive: output.sensitive });
+    }
+    state
+}
+
 /// Does what a plan says.
 pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
     let ApplyInputs { config, registry, functions, workspace, variables, plan, store, underway, settled, stop, .. } =
@@ -126,7 +138,7 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
             .filter(|(_, change)| change.deposed.is_none())
             .map(|(i, change)| (change.address.clone(), i))
             .collect(),
-        book: Book::new(plan.prior_state.clone(), store, underway),
+        book: Book::new(with_former_outputs(plan), store, underway),
         ui,
         stop,
         providers: RefCell::default(),

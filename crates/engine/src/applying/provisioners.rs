@@ -48,7 +48,7 @@ impl Applier<'_> {
         provisioner: &Provisioner,
         scope: &dyn Scope,
     ) -> Result<(), Diagnostics> {
-        let place = provisioner.decl_range.clone();
+        let place = provisioner.body.missing_item_range();
         let fail = |summary: &str, detail: String| {
             Err(Diagnostics::from(Diagnostic::error(summary, detail).at(place.clone()).about(address)))
         };
@@ -64,6 +64,9 @@ impl Applier<'_> {
         }
         let (config, marks) = config.unmark_deep();
         let secret = !marks.is_empty();
+        let kinds = [(Marks::SENSITIVE, "sensitive"), (Marks::EPHEMERAL, "ephemeral")];
+        let kinds: Vec<&str> = kinds.iter().filter(|(mark, _)| marks.contains(*mark)).map(|(_, word)| *word).collect();
+        let suppressed = secret.then(|| format!("(output suppressed due to {} value in config)", kinds.join(", ")));
         let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default().to_string();
         let command = text("command");
         if command.is_empty() {
@@ -84,10 +87,14 @@ impl Applier<'_> {
         for (name, value) in config.get("environment").and_then(Value::members).into_iter().flatten() {
             process.env(&**name, value.as_str().unwrap_or_default());
         }
-        let hidden = secret || config.get("quiet").and_then(Value::as_bool) == Some(true);
-        if !hidden {
-            let words: Vec<String> = interpreter.iter().chain([&command]).map(|word| format!("{word:?}")).collect();
-            let line = format!("Executing: [{}]", words.join(" "));
+        let quiet = config.get("quiet").and_then(Value::as_bool) == Some(true);
+        let hidden = secret || quiet;
+        if !secret {
+            let words = || interpreter.iter().chain([&command]).map(|word| format!("{word:?}")).collect::<Vec<_>>();
+            let line = match quiet {
+                true => "local-exec: Executing: Suppressed by quiet=true".to_string(),
+                false => format!("Executing: [{}]", words().join(" ")),
+            };
             self.ui.event(Event::ProvisionerOutput { address, provisioner: "local-exec", line: &line });
         }
         let mut child = match process.spawn() {
@@ -98,7 +105,10 @@ impl Applier<'_> {
             }
         };
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (shown, _) = tokio::join!(self.relay(address, out, secret), self.relay(address, err, secret));
+        let (shown, _) = tokio::join!(
+            self.relay(address, out, suppressed.as_deref()),
+            self.relay(address, err, suppressed.as_deref())
+        );
         let status = match child.wait().await {
             Ok(status) => status,
             Err(error) => return fail("local-exec provisioner error", error.to_string()),
@@ -111,17 +121,21 @@ impl Applier<'_> {
         fail("local-exec provisioner error", format!("Running {what} failed: {status}.{output}"))
     }
 
-    /// Tells each line of a command's output, unless its arguments are secret. Returns all of it.
-    async fn relay(&self, address: &ResourceInstance, from: Option<impl AsyncRead + Unpin>, secret: bool) -> String {
+    /// Tells each line of a command's output, or that it is suppressed because its arguments are secret. Returns all of it.
+    async fn relay(
+        &self,
+        address: &ResourceInstance,
+        from: Option<impl AsyncRead + Unpin>,
+        suppressed: Option<&str>,
+    ) -> String {
         let Some(from) = from else { return String::new() };
         let mut lines = BufReader::new(from).lines();
         let mut all = String::new();
-        if secret {
-            let line = "(output suppressed due to sensitive value in config)";
+        if let Some(line) = suppressed {
             self.ui.event(Event::ProvisionerOutput { address, provisioner: "local-exec", line });
         }
         while let Ok(Some(line)) = lines.next_line().await {
-            if !secret {
+            if suppressed.is_none() {
                 self.ui.event(Event::ProvisionerOutput { address, provisioner: "local-exec", line: &line });
                 all.push_str(&line);
                 all.push('\n');

@@ -10,10 +10,21 @@ use crate::world::World;
 
 impl Planner<'_> {
     pub(super) fn check_everything(&self) {
-        if self.options.mode == PlanMode::Destroy || !self.options.targets.is_empty() {
-            return;
+        match self.options.mode == PlanMode::Destroy || !self.options.targets.is_empty() {
+            true => not_evaluated(&self.world),
+            false => evaluate(&self.world),
         }
-        evaluate(&self.world);
+    }
+}
+
+/// Notes that nothing is known of the `check` blocks.
+fn not_evaluated(world: &World<'_>) {
+    for module in world.config.modules() {
+        for check in module.checks.values() {
+            let own = format!("check.{}", check.name);
+            let config_address = if module.path.is_root() { own } else { format!("{}.{own}", module.path) };
+            world.conditions.borrow_mut().expect(CheckKind::Check, config_address);
+        }
     }
 }
 
@@ -29,6 +40,10 @@ pub(crate) fn evaluate(world: &World<'_>) {
                 true => (own.clone(), own),
                 false => (format!("{}.{own}", module.path()), format!("{module}.{own}")),
             };
+            // A data source of its own could not be read, which says enough.
+            if world.conditions.borrow().has_failed(CheckKind::Check, &config_address, &object_address) {
+                continue;
+            }
             let rules = Rules {
                 kind: CheckKind::Check,
                 config_address,

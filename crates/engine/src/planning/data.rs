@@ -47,6 +47,12 @@ impl<'a> Planner<'a> {
         if invalid {
             return false;
         }
+        if nested && self.options.mode == PlanMode::Destroy {
+            // The check itself is not made.
+            let unknown = rules::proposed_unknown(&schema.block, &config);
+            world.set_value(&address.module, &address.resource, &address.key, unknown);
+            return true;
+        }
         let reason = match () {
             () if !config.is_wholly_known() => Some(Reason::ReadBecauseConfigUnknown),
             () if self.waits(site.node) => Some(Reason::ReadBecauseDependencyPending),

@@ -247,11 +247,25 @@ impl<'a> Planner<'a> {
 impl Planner<'_> {
     async fn run(&self) {
         let wanted = self.wanted();
+        self.keep_data_left_out(&wanted);
         self.visit_all(&wanted).await;
         self.plan_orphans(&wanted).await;
         self.plan_outputs(&wanted);
         self.check_everything();
         self.unused_requests();
+    }
+
+    /// Data sources that the targets leave out stay in the state as they were read before.
+    fn keep_data_left_out(&self, wanted: &BTreeSet<usize>) {
+        if self.options.targets.is_empty() {
+            return;
+        }
+        let left_out = self.stored.resources.iter().filter(|((module, resource), _)| {
+            let node = self.graph.resource(&module.path(), resource);
+            resource.mode == ResourceMode::Data && node.is_none_or(|node| !wanted.contains(&node))
+        });
+        let left_out = left_out.map(|(at, resource)| (at.clone(), resource.clone()));
+        self.prior.borrow_mut().resources.extend(left_out);
     }
 
     /// Visits nodes in the order of what they depend on.
@@ -362,7 +376,8 @@ impl Planner<'_> {
         self.put_known_outputs(&mut prior_state, &outputs);
         let any_change = changes.iter().any(ResourceChange::is_visible)
             || outputs.values().any(|o| o.action != crate::plan::Action::NoOp);
-        let refreshed = self.options.mode == PlanMode::RefreshOnly && !drift.is_empty();
+        let found = drift.iter().any(|change| change.action != crate::plan::Action::NoOp);
+        let refreshed = self.options.mode == PlanMode::RefreshOnly && found;
         let releasing = releases.iter().any(ReleaseChange::is_active);
         let config = self.world.config;
         let attention =

@@ -74,10 +74,13 @@ impl<'a> Planner<'a> {
         let prior = self.prior.borrow();
         let mut forgotten = Vec::new();
         for (address, stored_provider, slot) in prior.instances() {
-            if address.resource.mode != ResourceMode::Managed || !self.is_end_targeted(&address, wanted) {
+            if address.resource.mode != ResourceMode::Managed {
                 continue;
             }
             for (deposed, object) in slot.objects() {
+                if !self.is_end_targeted(&address, object, wanted) {
+                    continue;
+                }
                 let configured = !destroy && deposed.is_none() && self.spoken_for.borrow().contains(&address);
                 if configured || (!destroy && self.is_uncertain(&address)) {
                     continue;
@@ -109,7 +112,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn is_end_targeted(&self, address: &ResourceInstance, wanted: &BTreeSet<usize>) -> bool {
+    fn is_end_targeted(&self, address: &ResourceInstance, object: &Instance, wanted: &BTreeSet<usize>) -> bool {
         if self.options.targets.is_empty() {
             return true;
         }
@@ -122,6 +125,11 @@ impl<'a> Planner<'a> {
                     |t: &Target| crate::targets::names_block(t, &address.module.path(), &address.resource);
                 targets.iter().any(named)
                     || (wanted.contains(&node) && !targets.iter().any(block_named) && self.depends_on_target(node))
+            }
+            // What is no longer configured goes along with what it depended on, as its state says.
+            (None, PlanMode::Destroy) => {
+                let depended_on = |t: &Target| object.dependencies.iter().any(|d| crate::targets::names_path(t, d));
+                self.options.targets.iter().any(|t| t.contains(address) || depended_on(t))
             }
             _ => self.options.targets.iter().any(|t| t.contains(address)),
         }

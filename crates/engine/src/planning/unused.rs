@@ -142,7 +142,7 @@ impl Walk<'_> {
     fn body(&mut self, body: &Body) {
         match body {
             Body::Native(body) => self.native(body),
-            Body::Json(_) => {
+            Body::Json(_) | Body::Overridden(_) => {
                 self.uses.opaque.insert(self.module.clone());
             }
         }

@@ -1,6 +1,8 @@
-//! Moves between addresses and types, and what triggers replacements.
+//! Moves between addresses and types, what triggers replacements, and what goes along with a target.
 
+use infra_address::parse_target;
 use infra_engine::PlanOptions;
+use infra_engine::plan::PlanMode;
 use infra_state::State;
 
 use crate::fake::{plan_of, state_of};
@@ -29,4 +31,57 @@ async fn only_what_is_planned_can_trigger_a_replacement() {
     "#;
     let made = plan_of(text, State::new(), PlanOptions::default()).await;
     assert_eq!(made.summaries(), ["Invalid replace_triggered_by reference"]);
+}
+
+#[tokio::test]
+async fn moves_that_contradict_each_other_are_told() {
+    let case = |moves: &[(&str, &str)]| {
+        let blocks =
+            moves.iter().map(|(from, to)| format!("moved {{\n from = fake_thing.{from}\n to = fake_thing.{to}\n}}\n"));
+        blocks.collect::<String>() + "resource \"fake_thing\" \"a\" { name = \"n\" }\n"
+    };
+    for (moves, expected) in [
+        (&[("x", "y"), ("y", "x")][..], &["Cyclic dependency in move statements"][..]),
+        (&[("x", "a"), ("x", "b")], &["Ambiguous move statements"]),
+        (&[("x", "b"), ("y", "b")], &["Ambiguous move statements"]),
+        (&[("x", "y"), ("y", "a")], &[]),
+        (&[("x[0]", "a"), ("x[1]", "b")], &[]),
+    ] {
+        let made = plan_of(&case(moves), State::new(), PlanOptions::default()).await;
+        assert_eq!(made.summaries(), expected, "{moves:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_at_an_address_stays_there_while_another_move_ends_there() {
+    let text = r#"
+        resource "fake_thing" "c" { name = "n" }
+        moved {
+          from = fake_thing.a
+          to   = fake_thing.b
+        }
+        moved {
+          from = fake_thing.b
+          to   = fake_thing.c
+        }
+    "#;
+    let both = state_of(&[("fake_thing", "a", "i"), ("fake_thing", "b", "j")]);
+    let made = plan_of(text, both, PlanOptions::default()).await;
+    assert_eq!(made.summaries(), ["Unresolved resource instance address changes"]);
+    assert_eq!(made.actions()["fake_thing.a"], ["delete"]);
+    let one = plan_of(text, state_of(&[("fake_thing", "a", "i")]), PlanOptions::default()).await;
+    assert_eq!(one.actions().keys().collect::<Vec<_>>(), ["fake_thing.c"]);
+}
+
+#[tokio::test]
+async fn what_depended_on_a_target_is_destroyed_with_it_also_where_only_the_state_says_so() {
+    let mut state = state_of(&[("fake_thing", "a", "i"), ("fake_thing", "b", "j"), ("fake_thing", "c", "k")]);
+    for ((_, resource), found) in &mut state.resources {
+        let objects = found.instances.values_mut().filter_map(|slot| slot.current.as_mut());
+        objects.filter(|_| &*resource.name == "b").for_each(|o| o.dependencies = vec!["fake_thing.a".to_string()]);
+    }
+    let targets = parse_target("fake_thing.a").into_iter().collect();
+    let options = PlanOptions { mode: PlanMode::Destroy, targets, ..PlanOptions::default() };
+    let made = plan_of("", state, options).await;
+    assert_eq!(made.actions().into_keys().collect::<Vec<_>>(), ["fake_thing.a", "fake_thing.b"]);
 }

@@ -77,6 +77,16 @@ pub fn read_module(dir: &Path, source_dir: &str) -> (Module, Sources, Diagnostic
     (module, loader.sources, loader.diagnostics)
 }
 
+/// Checks how modules are called as far as it concerns setting up a folder: that they are passed the providers that they
+/// ask for. What blocks refer to is left to [`check`].
+pub fn check_calls(config: &Config, sources: &Sources) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    super::providers::check(config, &mut diagnostics);
+    diagnostics.0.retain(|d| d.summary != super::providers::NOT_PRESENT);
+    super::name_blocks(&mut diagnostics, sources);
+    diagnostics
+}
+
 /// Checks that a configuration refers only to what it declares, and that the providers that it uses are there. In a
 /// validation this comes together with what the schemas of resource types find.
 pub fn check(config: &Config, sources: &Sources) -> Diagnostics {

@@ -26,7 +26,7 @@ pub mod version;
 pub use context::{block_around, name_blocks};
 pub use defaults::apply_defaults;
 pub use inputs::{InputValue, parse_variable_arg, variables_file};
-pub use load::{LoadOptions, check, join, load, read, read_module, read_snapshot};
+pub use load::{LoadOptions, check, check_calls, join, load, read, read_module, read_snapshot};
 pub use manifest::{InstalledModule, Manifest, modules_dir};
 pub use model::{
     Backend, Check, CheckRule, Config, Import, Local, Module, ModuleCall, Moved, MovedEndpoint, Output, PassedProvider,

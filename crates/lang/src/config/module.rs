@@ -6,13 +6,37 @@ use std::sync::Arc;
 
 use infra_address::{ProviderSource, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
+use infra_value::PathStep;
 
 use super::decode::{Declarations, place};
 use super::version::{AWS_PROVIDER_VERSION, LANGUAGE_VERSION, Version};
-use super::{Module, ProviderBlock, RequiredProvider, VersionRequirement};
+use super::{Import, Module, ProviderBlock, RequiredProvider, VersionRequirement};
+use crate::syntax::ast::{ExprKind, TraversalStep};
 
 /// The error about a configuration that asks for another version of the language.
 pub(crate) const WRONG_VERSION: &str = "Unsupported Terraform Core version";
+
+/// Each resource instance is imported once, as far as its address can be read without evaluating it.
+fn check_imports(imports: &[Import], diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<(Vec<PathStep>, &Import)> = Vec::new();
+    for import in imports {
+        let ExprKind::Traversal(to) = &import.to.kind else { continue };
+        let steps = to.steps.iter().map(|step| match step {
+            TraversalStep::Attribute(name, _) => PathStep::Attribute(name.clone()),
+            TraversalStep::Index(key, _) => PathStep::Index(key.clone()),
+        });
+        let address: Vec<PathStep> = std::iter::once(PathStep::Attribute(to.root.clone())).chain(steps).collect();
+        let first = seen.iter().find(|(other, _)| *other == address);
+        if let (Some((_, first)), Some((module, resource))) = (first, &import.to_resource) {
+            let name = if module.is_root() { resource.to_string() } else { format!("{module}.{resource}") };
+            let detail =
+                format!("It is imported by the block at {} already. Take one of the two out.", first.decl_range);
+            let summary = format!("Duplicate import configuration for {name:?}");
+            diagnostics.push(Diagnostic::error(summary, detail).at(import.to.range.clone()));
+        }
+        seen.push((address, import));
+    }
+}
 
 /// The module that the declarations of all its files make up.
 pub(crate) fn assemble(declared: Declarations, diagnostics: &mut Diagnostics) -> Module {
@@ -25,6 +49,7 @@ pub(crate) fn assemble(declared: Declarations, diagnostics: &mut Diagnostics) ->
         imports: declared.imports,
         ..Module::default()
     };
+    check_imports(&module.imports, diagnostics);
     let mut required_at: Option<SourceRange> = None;
     for block in declared.required_providers {
         match &required_at {

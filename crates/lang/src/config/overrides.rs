@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use infra_diag::{Diagnostic, Diagnostics, SourceRange};
+use infra_diag::{Diagnostic, Diagnostics};
+use infra_value::Value;
 
-use crate::syntax::ast::{Block, Body, NativeBody};
+use super::content::{attribute_of, content};
+use super::decode::TERRAFORM;
+use super::static_expr::constant;
+use crate::syntax::Content;
+use crate::syntax::ast::{Attribute, Block, Body, NativeBody};
 
 /// Whether a file is merged into the others: `override.tf`, `…_override.tf`, and the same in JSON.
 pub(crate) fn is_override_file(name: &str) -> bool {
@@ -17,7 +22,7 @@ pub(crate) fn merge(base: &mut Vec<Block>, overriding: Vec<Block>, diagnostics: 
     for block in overriding {
         match &*block.ty {
             "locals" => merge_locals(base, block, diagnostics),
-            "terraform" => merge_terraform(base, block),
+            "terraform" => merge_terraform(base, block, diagnostics),
             "moved" | "import" | "removed" | "check" => diagnostics.push(
                 Diagnostic::error(
                     format!("Cannot override '{}' blocks", block.ty),
@@ -26,7 +31,9 @@ pub(crate) fn merge(base: &mut Vec<Block>, overriding: Vec<Block>, diagnostics: 
                 .at(block.header_range.clone()),
             ),
             _ => match base.iter_mut().find(|other| same(other, &block)) {
-                Some(other) => merge_body(&mut other.body, block.body, &block.ty, diagnostics),
+                Some(other) => merge_body(&mut other.body, block.body, &block.ty),
+                // Where there is no block for a provider, its configuration is an empty one.
+                None if &*block.ty == "provider" && alias(&block).is_none() => base.push(block),
                 None => diagnostics.push(missing_base(&block)),
             },
         }
@@ -36,13 +43,13 @@ pub(crate) fn merge(base: &mut Vec<Block>, overriding: Vec<Block>, diagnostics: 
 /// Whether both are about the same object.
 fn same(a: &Block, b: &Block) -> bool {
     let labels = |block: &Block| block.labels.iter().map(|l| l.text.clone()).collect::<Vec<Arc<str>>>();
-    let alias = |block: &Block| match (&*block.ty, &block.body) {
-        ("provider", Body::Native(body)) => {
-            body.attributes.iter().find(|a| &*a.name == "alias").map(|a| a.expr.kind.clone())
-        }
-        _ => None,
-    };
     a.ty == b.ty && labels(a) == labels(b) && alias(a) == alias(b)
+}
+
+/// The alias of a provider block.
+fn alias(block: &Block) -> Option<Value> {
+    let alias = (&*block.ty == "provider").then(|| attribute_of(&block.body, "alias"))??;
+    constant(&alias, &mut Diagnostics::new())
 }
 
 fn missing_base(block: &Block) -> Diagnostic {
@@ -67,31 +74,20 @@ fn missing_base(block: &Block) -> Diagnostic {
 }
 
 /// Arguments replace those of the same name. Blocks replace all blocks of the same type, but `lifecycle` is merged.
-fn merge_body(base: &mut Body, overriding: Body, ty: &str, diagnostics: &mut Diagnostics) {
+fn merge_body(base: &mut Body, overriding: Body, ty: &str) {
+    let merged: &'static [&'static str] = if has_lifecycle(ty) { &["lifecycle"] } else { &[] };
     match (base, overriding) {
-        (Body::Native(base), Body::Native(overriding)) => merge_native(base, overriding, ty, diagnostics),
-        (Body::Json(base), Body::Json(overriding)) => {
-            let merged: &[&str] = if has_lifecycle(ty) { &["lifecycle"] } else { &[] };
-            *base = base.overridden_by(&overriding, merged);
-        }
-        (_, overriding) => diagnostics.push(two_syntaxes(overriding.range())),
+        (Body::Native(base), Body::Native(overriding)) => merge_native(base, overriding, ty),
+        (Body::Json(base), Body::Json(overriding)) => *base = base.overridden_by(&overriding, merged),
+        (base, overriding) => *base = base.clone().overridden_by(overriding, merged),
     }
-}
-
-fn two_syntaxes(range: &SourceRange) -> Diagnostic {
-    Diagnostic::error(
-        "Unsupported override",
-        "What is written in native syntax cannot be overridden in JSON, nor the other way round. Write the override in \
-         the syntax of what it overrides.",
-    )
-    .at(range.clone())
 }
 
 fn has_lifecycle(ty: &str) -> bool {
     matches!(ty, "resource" | "data" | "ephemeral")
 }
 
-fn merge_native(base: &mut NativeBody, overriding: NativeBody, ty: &str, diagnostics: &mut Diagnostics) {
+fn merge_native(base: &mut NativeBody, overriding: NativeBody, ty: &str) {
     for attribute in overriding.attributes {
         match base.attributes.iter_mut().find(|a| a.name == attribute.name) {
             Some(other) => *other = attribute,
@@ -102,25 +98,17 @@ fn merge_native(base: &mut NativeBody, overriding: NativeBody, ty: &str, diagnos
     for block in overriding.blocks {
         if has_lifecycle(ty) && &*block.ty == "lifecycle" {
             match base.blocks.iter_mut().find(|b| b.ty == block.ty) {
-                Some(other) => merge_body(&mut other.body, block.body, "lifecycle", diagnostics),
+                Some(other) => merge_body(&mut other.body, block.body, "lifecycle"),
                 None => base.blocks.push(block),
             }
             continue;
         }
-        let ty = produced_type(&block);
+        let ty = block.produced_type();
         if !replaced.contains(&ty) {
-            base.blocks.retain(|b| produced_type(b) != ty);
+            base.blocks.retain(|b| b.produced_type() != ty);
             replaced.push(ty);
         }
         base.blocks.push(block);
-    }
-}
-
-/// The type of the blocks that a block is or makes: `dynamic "ingress"` makes `ingress` blocks.
-fn produced_type(block: &Block) -> Arc<str> {
-    match (&*block.ty, block.labels.as_slice()) {
-        ("dynamic", [label]) => label.text.clone(),
-        _ => block.ty.clone(),
     }
 }
 
@@ -140,7 +128,7 @@ fn merge_locals(base: &mut [Block], block: Block, diagnostics: &mut Diagnostics)
                     *body = body.overridden_by(&entry, &[]);
                 }
             }
-            (Some(Body::Json(_)), Body::Native(_)) => diagnostics.push(two_syntaxes(&attribute.range)),
+            (Some(body), _) => *body = body.clone().overridden_by(only(attribute), &[]),
             (None, _) => diagnostics.push(
                 Diagnostic::error(
                     "Missing base local value definition to override",
@@ -156,41 +144,57 @@ fn merge_locals(base: &mut [Block], block: Block, diagnostics: &mut Diagnostics)
     }
 }
 
+/// A native body with one argument.
+fn only(attribute: Attribute) -> Body {
+    let (range, missing_item_range) = (attribute.range.clone(), attribute.range.clone());
+    Body::Native(NativeBody { attributes: vec![attribute], blocks: Vec::new(), range, missing_item_range })
+}
+
 /// What a `terraform` block says replaces what the others say about the same.
-fn merge_terraform(base: &mut Vec<Block>, mut block: Block) {
-    if let Body::Native(overriding) = &mut block.body {
-        let others = base.iter_mut().filter(|b| &*b.ty == "terraform").filter_map(|b| match &mut b.body {
-            Body::Native(body) => Some(body),
-            Body::Json(_) => None,
-        });
-        for other in others {
-            other.attributes.retain(|a| !overriding.attributes.iter().any(|o| o.name == a.name));
-            for inner in &mut overriding.blocks {
-                if &*inner.ty == "required_providers" {
-                    keep_other_entries(other, inner);
-                }
-            }
-            let backend = |b: &Block| matches!(&*b.ty, "backend" | "cloud");
-            let replaces_backend = overriding.blocks.iter().any(backend);
-            let replaces_providers = overriding.blocks.iter().any(|b| &*b.ty == "required_providers");
-            let replaced =
-                |b: &Block| replaces_backend && backend(b) || replaces_providers && &*b.ty == "required_providers";
-            other.blocks.retain(|b| !replaced(b));
-        }
+fn merge_terraform(base: &mut Vec<Block>, mut block: Block, diagnostics: &mut Diagnostics) {
+    if !base.iter().any(|b| &*b.ty == "terraform") {
+        return base.push(block);
     }
+    let mut overriding = native_terraform(&block.body, diagnostics);
+    for other in base.iter_mut().filter(|b| &*b.ty == "terraform") {
+        let mut body = native_terraform(&other.body, diagnostics);
+        body.attributes.retain(|a| !overriding.attributes.iter().any(|o| o.name == a.name));
+        for inner in &mut overriding.blocks {
+            if &*inner.ty == "required_providers" {
+                keep_other_entries(&body, inner);
+            }
+        }
+        let backend = |b: &Block| matches!(&*b.ty, "backend" | "cloud");
+        let replaces_backend = overriding.blocks.iter().any(backend);
+        let replaces_providers = overriding.blocks.iter().any(|b| &*b.ty == "required_providers");
+        let replaced =
+            |b: &Block| replaces_backend && backend(b) || replaces_providers && &*b.ty == "required_providers";
+        body.blocks.retain(|b| !replaced(b));
+        other.body = Body::Native(body);
+    }
+    block.body = Body::Native(overriding);
     base.push(block);
+}
+
+/// The arguments and blocks of a `terraform` block, whatever its syntax.
+fn native_terraform(body: &Body, diagnostics: &mut Diagnostics) -> NativeBody {
+    if let Body::Native(body) = body {
+        return body.clone();
+    }
+    let Content { attributes, blocks, missing_item_range } = content(body, &TERRAFORM, diagnostics);
+    NativeBody { attributes, blocks, range: body.range().clone(), missing_item_range }
 }
 
 /// Adds the entries of the base's `required_providers` that the override does not have.
 fn keep_other_entries(base: &NativeBody, overriding: &mut Block) {
-    let Body::Native(into) = &mut overriding.body else { return };
+    let (mut entries, _) = overriding.body.just_attributes();
     for block in base.blocks.iter().filter(|b| &*b.ty == "required_providers") {
-        if let Body::Native(from) = &block.body {
-            let missing: Vec<_> =
-                from.attributes.iter().filter(|a| !into.attributes.iter().any(|o| o.name == a.name)).cloned().collect();
-            into.attributes.extend(missing);
-        }
+        let (from, _) = block.body.just_attributes();
+        let missing: Vec<_> = from.into_iter().filter(|a| !entries.iter().any(|o| o.name == a.name)).collect();
+        entries.extend(missing);
     }
+    let (range, missing_item_range) = (overriding.body.range().clone(), overriding.body.missing_item_range());
+    overriding.body = Body::Native(NativeBody { attributes: entries, blocks: Vec::new(), range, missing_item_range });
 }
 
 #[cfg(test)]

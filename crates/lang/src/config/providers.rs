@@ -5,7 +5,7 @@ use std::sync::Arc;
 use infra_address::{ModulePath, ProviderConfig, ProviderSource};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 
-use super::{Config, Module, ModuleCall, ProviderRef, Resource};
+use super::{Config, Module, ModuleCall, PassedProvider, ProviderRef, Resource};
 use crate::syntax::Body;
 
 impl Config {
@@ -70,6 +70,9 @@ impl Module {
     }
 }
 
+/// The summary of the error about a provider configuration that a block names and that is not there.
+pub(crate) const NOT_PRESENT: &str = "Provider configuration not present";
+
 /// Checks that every provider configuration that is named is there.
 pub(crate) fn check(config: &Config, diagnostics: &mut Diagnostics) {
     for module in config.modules() {
@@ -87,7 +90,58 @@ pub(crate) fn check(config: &Config, diagnostics: &mut Diagnostics) {
         for call in module.module_calls.values() {
             check_call(config, module, call, diagnostics);
         }
+        if !module.path.is_root() {
+            stand_ins(module, diagnostics);
+        }
     }
+}
+
+/// Warns of empty provider blocks in called modules, which once said what is to be passed.
+fn stand_ins(module: &Module, diagnostics: &mut Diagnostics) {
+    let mut told = Vec::new();
+    for block in module.providers.iter().filter(|block| is_empty(&block.body)) {
+        let name = &block.local_name;
+        if told.contains(&name) {
+            continue;
+        }
+        told.push(name);
+        let detail = format!(
+            "An empty block only says that the module is to be passed a configuration. Say it in required_providers \
+             instead, with an entry {name} = {{ source = \"{}\" }}, and its configuration_aliases if there are several.",
+            module.provider_source(name)
+        );
+        diagnostics.push(Diagnostic::warning("Redundant empty provider block", detail).at(block.decl_range.clone()));
+    }
+}
+
+fn is_empty(body: &Body) -> bool {
+    matches!(body, Body::Native(body) if body.attributes.is_empty() && body.blocks.is_empty())
+}
+
+/// Warns of names of providers that a module is passed without declaring them.
+fn check_passed(child: &Module, passed: &PassedProvider, diagnostics: &mut Diagnostics) {
+    let ProviderRef { local_name, alias, .. } = &passed.in_child;
+    let required = child.required_providers.get(local_name);
+    let declared = match alias {
+        None => required.is_some(),
+        Some(_) => required.is_some_and(|required| {
+            required.configuration_aliases.iter().any(|a| a.local_name == *local_name && a.alias == *alias)
+        }),
+    };
+    let block = child.providers.iter().any(|p| p.local_name == *local_name && p.alias == *alias);
+    if !declared && !block {
+        diagnostics.push(undefined(child, &passed.in_child));
+    }
+}
+
+fn undefined(module: &Module, named: &ProviderRef) -> Diagnostic {
+    let place = if module.path.is_root() { "The root module".to_string() } else { module.path.to_string() };
+    let detail = format!(
+        "{place} does not declare the provider {named}, which is taken for {}. Add an entry for it to the \
+         required_providers of that module.",
+        module.provider_source(&named.local_name)
+    );
+    Diagnostic::warning("Reference to undefined provider", detail).at(named.range.clone())
 }
 
 fn not_present(what: &str, named: &str, module: &Module) -> Diagnostic {
@@ -96,7 +150,7 @@ fn not_present(what: &str, named: &str, module: &Module) -> Diagnostic {
         false => module.path.to_string(),
     };
     Diagnostic::error(
-        "Provider configuration not present",
+        NOT_PRESENT,
         format!(
             "{what} uses the provider configuration {named}, which {place} does not have. Add a provider block with \
              that alias, or pass the configuration in the \"providers\" argument of the module call."
@@ -111,8 +165,15 @@ fn check_call(config: &Config, module: &Module, call: &ModuleCall, diagnostics: 
             let what = format!("The call of module.{}", call.name);
             diagnostics.push(not_present(&what, &passed.in_parent.to_string(), module).at(range.clone()));
         }
+        let configured = module.provider_block(local_name, None).is_some_and(|block| !is_empty(&block.body));
+        if alias.is_none() && !configured && !module.required_providers.contains_key(local_name) {
+            diagnostics.push(undefined(module, &passed.in_parent));
+        }
     }
     let Some(child) = module.children.get(&call.name) else { return };
+    for passed in &call.providers {
+        check_passed(child, passed, diagnostics);
+    }
     for required in child.required_providers.values().flat_map(|p| &p.configuration_aliases) {
         let name = required.to_string();
         if !call.providers.iter().any(|p| p.in_child.to_string() == name) {
@@ -160,10 +221,7 @@ fn own_configuration<'m>(child: &'m Module, call: &ModuleCall) -> Option<&'m Sou
     let passed = |local_name: &str, alias: Option<&str>| {
         call.providers.iter().any(|p| *p.in_child.local_name == *local_name && p.in_child.alias.as_deref() == alias)
     };
-    let own = child.providers.iter().find(|p| {
-        let empty = matches!(&p.body, Body::Native(body) if body.attributes.is_empty() && body.blocks.is_empty());
-        !empty && !passed(&p.local_name, p.alias.as_deref())
-    });
+    let own = child.providers.iter().find(|p| !is_empty(&p.body) && !passed(&p.local_name, p.alias.as_deref()));
     own.map(|p| &p.decl_range).or_else(|| {
         child.module_calls.values().find_map(|inner| own_configuration(child.children.get(&inner.name)?, inner))
     })

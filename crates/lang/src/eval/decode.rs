@@ -199,6 +199,7 @@ impl Decoder<'_> {
             max_items: 0,
             force_new: false,
             computed: false,
+            deprecated: false,
             block: schema.ty.element().map(schema_of_object).unwrap_or_default(),
         };
         let value = self.nested(name, &nested, content, inside);
@@ -341,7 +342,7 @@ pub(super) fn content<'b>(
 ) -> Cow<'b, NativeBody> {
     match body {
         Body::Native(native) => Cow::Borrowed(native),
-        Body::Json(_) => Cow::Owned(super::json_body::content(body, schema, skip, problems)),
+        _ => Cow::Owned(super::json_body::content(body, schema, skip, problems)),
     }
 }
 

@@ -209,6 +209,7 @@ fn spec_schema(block: &Schema) -> Schema {
         max_items: 1,
         force_new: false,
         computed: false,
+        deprecated: false,
         block: block.clone(),
     };
     schema.blocks.insert("content".into(), content);

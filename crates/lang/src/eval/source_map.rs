@@ -10,10 +10,10 @@ use crate::syntax::ast::{Block, Body, Expr, ExprKind};
 /// Where the value at a path of a decoded body comes from: the expression of an argument (or the part of it, where it
 /// is written out), the header of a block, or where a missing argument would stand.
 pub fn range_of(body: &Body, schema: &Schema, path: &Path) -> SourceRange {
-    in_body(body, schema, &path.0)
+    in_body(body, schema, &path.0, 0)
 }
 
-fn in_body(body: &Body, schema: &Schema, path: &[PathStep]) -> SourceRange {
+fn in_body(body: &Body, schema: &Schema, path: &[PathStep], depth: usize) -> SourceRange {
     let content = content(body, schema, &[], &mut Diagnostics::new());
     let missing = content.missing_item_range.clone();
     let Some((PathStep::Attribute(name), rest)) = path.split_first() else { return missing };
@@ -21,6 +21,13 @@ fn in_body(body: &Body, schema: &Schema, path: &[PathStep]) -> SourceRange {
         return in_expr(&attribute.expr, rest);
     }
     let blocks: Vec<&Block> = content.blocks.iter().filter(|b| is_for(b, name)).collect();
+    if rest.is_empty() {
+        // All blocks of this kind, such as those of a set, whose elements have no place of their own.
+        return match &blocks[..] {
+            [block] if depth > 0 => block.header_range.clone(),
+            _ => missing,
+        };
+    }
     let (key, rest) = match rest.split_first() {
         Some((PathStep::Index(key), rest)) => (Some(key), rest),
         _ => (None, rest),
@@ -31,14 +38,14 @@ fn in_body(body: &Body, schema: &Schema, path: &[PathStep]) -> SourceRange {
     }
     let inner = schema_of_blocks(schema, name);
     if !is_dynamic(block) {
-        return in_body(&block.body, &inner, rest);
+        return in_body(&block.body, &inner, rest, depth + 1);
     }
     match &block.body {
         Body::Native(dynamic) => match dynamic.blocks.iter().find(|b| &*b.ty == "content") {
-            Some(content) => in_body(&content.body, &inner, rest),
+            Some(content) => in_body(&content.body, &inner, rest, depth + 1),
             None => block.header_range.clone(),
         },
-        Body::Json(_) => block.header_range.clone(),
+        Body::Json(_) | Body::Overridden(_) => block.header_range.clone(),
     }
 }
 

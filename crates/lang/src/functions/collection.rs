@@ -89,6 +89,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         body: |args, ty, _| match args[0].elements().unwrap_or_default() {
             [] => Ok(Value::null(ty.clone())),
             [only] => Ok(only.clone()),
+            // Unknown elements of a set may turn out to be the same one.
+            _ if args[0].length().is_ok_and(|length| !length.is_known()) => Ok(Value::unknown(ty.clone())),
             _ => Err(not_one()),
         },
     },

@@ -44,7 +44,9 @@ struct Flat {
 impl Flat {
     fn add(&mut self, sequence: &Value) {
         self.marks |= sequence.marks();
-        let Some(elements) = sequence.elements() else {
+        // Unknown elements of a set may turn out to be the same one.
+        let counted = sequence.length().is_ok_and(|length| length.is_known());
+        let Some(elements) = sequence.elements().filter(|_| counted) else {
             self.unsure = true;
             return;
         };

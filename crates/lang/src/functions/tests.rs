@@ -60,6 +60,20 @@ fn every_function_is_found_by_its_name_and_in_the_core_namespace() {
 }
 
 #[test]
+fn how_many_elements_a_set_has_is_not_known_while_two_may_be_the_same() {
+    let id = |prefix: &str| {
+        let facts = Refinements { prefix: Some(prefix.into()), ..Refinements::default() };
+        Value::unknown(Type::String).refined(facts)
+    };
+    let two = Value::set(Type::String, [id("a"), id("b")]);
+    let one = Value::set(Type::String, [id("a")]);
+    assert!(!run("flatten", &[Value::tuple([two.clone()])]).is_known());
+    assert_eq!(run("flatten", &[Value::tuple([one.clone()])]), Value::tuple([id("a")]));
+    assert_eq!(run("one", &[two]), unknown(Type::String));
+    assert_eq!(run("one", &[one]), id("a"));
+}
+
+#[test]
 fn an_unknown_argument_makes_an_unknown_result_of_the_type() {
     let cases = [
         ("upper", vec![unknown(Type::String)], Type::String),

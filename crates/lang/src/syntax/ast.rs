@@ -288,6 +288,19 @@ pub enum Body {
     Native(NativeBody),
     /// In JSON, where only a schema tells attributes from blocks.
     Json(super::json::JsonBody),
+    /// In one of them, with an override in the other one.
+    Overridden(std::sync::Arc<Overridden>),
+}
+
+/// A body and what an override file says of the same block, which counts where both say something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overridden {
+    /// What is overridden.
+    pub base: Body,
+    /// What overrides it.
+    pub over: Body,
+    /// Types of blocks that are not replaced by the override's, but merged with them.
+    pub merged: &'static [&'static str],
 }
 
 /// Attributes and blocks as they are written in native syntax.

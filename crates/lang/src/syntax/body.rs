@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 
-use super::ast::{Attribute, Block, Body, NativeBody};
+use super::ast::{Attribute, Block, Body, NativeBody, Overridden};
 use super::parser::place;
 use super::suggest::did_you_mean;
 
@@ -76,6 +76,14 @@ impl Body {
                 let (content, _, diagnostics) = body.content(schema, true);
                 (content, diagnostics)
             }
+            Body::Overridden(body) => {
+                let read = |body: &Body, schema: &BodySchema<'_>| {
+                    let (content, diagnostics) = body.content(schema);
+                    (content, (), diagnostics)
+                };
+                let (content, _, diagnostics) = body.content(schema, read);
+                (content, diagnostics)
+            }
         }
     }
 
@@ -90,7 +98,17 @@ impl Body {
                 let (content, rest, diagnostics) = body.content(schema, false);
                 (content, Body::Json(rest), diagnostics)
             }
+            Body::Overridden(body) => {
+                let (content, (base, over), diagnostics) = body.content(schema, Body::partial_content);
+                (content, base.overridden_by(over, body.merged), diagnostics)
+            }
         }
+    }
+
+    /// The body with what an override says, in whatever syntax both are.
+    #[must_use]
+    pub(crate) fn overridden_by(self, over: Body, merged: &'static [&'static str]) -> Body {
+        Body::Overridden(Arc::new(Overridden { base: self, over, merged }))
     }
 
     /// All arguments, whatever their names; blocks are an error.
@@ -107,6 +125,13 @@ impl Body {
                 (body.attributes.clone(), error.into_iter().collect())
             }
             Body::Json(body) => body.just_attributes(),
+            Body::Overridden(body) => {
+                let (mut attributes, mut diagnostics) = body.base.just_attributes();
+                let (over, more) = body.over.just_attributes();
+                diagnostics.extend(more);
+                replace_attributes(&mut attributes, over);
+                (attributes, diagnostics)
+            }
         }
     }
 
@@ -115,6 +140,7 @@ impl Body {
         match self {
             Body::Native(body) => body.missing_item_range.clone(),
             Body::Json(body) => body.missing_item_range(),
+            Body::Overridden(body) => body.base.missing_item_range(),
         }
     }
 
@@ -123,6 +149,60 @@ impl Body {
         match self {
             Body::Native(body) => &body.range,
             Body::Json(body) => body.range(),
+            Body::Overridden(body) => body.base.range(),
+        }
+    }
+}
+
+impl Overridden {
+    /// What both say, read by the same schema, and the rest of each. What has to be there may be in either.
+    fn content<R>(
+        &self,
+        schema: &BodySchema<'_>,
+        read: impl Fn(&Body, &BodySchema<'_>) -> (Content, R, Diagnostics),
+    ) -> (Content, (R, R), Diagnostics) {
+        let optional: Vec<AttributeSchema<'_>> =
+            schema.attributes.iter().map(|a| AttributeSchema { required: false, ..*a }).collect();
+        let optional = BodySchema { attributes: &optional, blocks: schema.blocks };
+        let (mut content, rest, mut diagnostics) = read(&self.base, &optional);
+        let (over, rest_over, more) = read(&self.over, &optional);
+        diagnostics.extend(more);
+        replace_attributes(&mut content.attributes, over.attributes);
+        let mut replaced: Vec<Arc<str>> = Vec::new();
+        for block in over.blocks {
+            let other = content.blocks.iter_mut().find(|b| b.ty == block.ty);
+            if let Some(other) = other.filter(|_| self.merged.contains(&&*block.ty)) {
+                other.body = other.body.clone().overridden_by(block.body, &[]);
+                continue;
+            }
+            let ty = block.produced_type();
+            if !replaced.contains(&ty) {
+                content.blocks.retain(|b| b.produced_type() != ty);
+                replaced.push(ty);
+            }
+            content.blocks.push(block);
+        }
+        diagnostics.extend(missing(schema, &content));
+        (content, (rest, rest_over), diagnostics)
+    }
+}
+
+/// Puts attributes in the place of those of the same names.
+fn replace_attributes(base: &mut Vec<Attribute>, over: Vec<Attribute>) {
+    for attribute in over {
+        match base.iter_mut().find(|a| a.name == attribute.name) {
+            Some(other) => *other = attribute,
+            None => base.push(attribute),
+        }
+    }
+}
+
+impl Block {
+    /// The type of the blocks that it is or makes: `dynamic "ingress"` makes `ingress` blocks.
+    pub(crate) fn produced_type(&self) -> Arc<str> {
+        match (&*self.ty, self.labels.as_slice()) {
+            ("dynamic", [label]) => label.text.clone(),
+            _ => self.ty.clone(),
         }
     }
 }

@@ -68,6 +68,16 @@ fn common<T: PartialEq>(old: &[T], new: &[T]) -> Pairs {
             n -= 1;
         }
     }
+    // Each of them is taken where it first comes up, as somebody who reads the lists would.
+    let (mut o, mut n) = (0, 0);
+    let first = |list: &[T], from: usize, element: &T| {
+        from + list[from..].iter().position(|e| e == element).unwrap_or_default()
+    };
+    for pair in found.iter_mut().rev() {
+        let element = &old[pair.0];
+        *pair = (first(old, o, element), first(new, n, element));
+        (o, n) = (pair.0 + 1, pair.1 + 1);
+    }
     found.reverse();
     found
 }
@@ -109,6 +119,8 @@ mod tests {
             ("abc", "abc", "abc"),
             ("abc", "axc", "a(bx)c"),
             ("abc", "ac", "a-bc"),
+            ("aa", "ab", "a-a+b"),
+            ("aab", "ab", "a-ab"),
             ("ac", "abc", "a+bc"),
             ("abc", "cab", "+cab-c"),
             ("1a", "2xa", "(12)+xa"),

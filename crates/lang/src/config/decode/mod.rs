@@ -11,6 +11,8 @@ mod resource;
 mod terraform;
 mod variable;
 
+pub(crate) use terraform::TERRAFORM;
+
 use std::sync::Arc;
 
 use infra_diag::{Diagnostic, Diagnostics};

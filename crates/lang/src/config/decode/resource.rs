@@ -167,6 +167,13 @@ fn triggers(attribute: &Attribute, diagnostics: &mut Diagnostics) -> Vec<Expr> {
             match reference.subject {
                 Subject::CountIndex | Subject::EachKey => {}
                 Subject::Resource { .. } => resources += 1,
+                Subject::EachValue => diagnostics.push(
+                    Diagnostic::error(
+                        "Invalid each reference in replace_triggered_by expression",
+                        "Only each.key can be used here, as the instance key of a resource.",
+                    )
+                    .at(expr.range.clone()),
+                ),
                 _ => diagnostics.push(
                     Diagnostic::error(
                         "Invalid reference in replace_triggered_by expression",

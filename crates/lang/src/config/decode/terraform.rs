@@ -13,7 +13,8 @@ use crate::config::static_expr::{constant, map_items, static_list};
 use crate::config::{Backend, ProviderMeta, RequiredProvider};
 use crate::syntax::ast::{Attribute, Block, Expr, ExprKind};
 
-const TERRAFORM: Spec = Spec {
+/// What may stand in a `terraform` block.
+pub(crate) const TERRAFORM: Spec = Spec {
     attributes: &[("required_version", false), ("experiments", false), ("language", false)],
     blocks: &[("backend", &["type"]), ("cloud", &[]), ("required_providers", &[]), ("provider_meta", &["provider"])],
 };

@@ -28,12 +28,20 @@ const VARIABLE: Spec = Spec {
 const RESERVED: [&str; 9] =
     ["source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals", "provider"];
 
+/// In JSON the texts in a variable are no templates.
+fn with_literal_texts(body: &Body) -> Body {
+    match body {
+        Body::Native(_) => body.clone(),
+        Body::Json(body) => Body::Json(body.with_literal_texts()),
+        Body::Overridden(body) => {
+            with_literal_texts(&body.base).overridden_by(with_literal_texts(&body.over), body.merged)
+        }
+    }
+}
+
 /// A `variable` block.
 pub(super) fn read(block: &Block, diagnostics: &mut Diagnostics) -> Variable {
-    let body = match &block.body {
-        Body::Json(body) => Body::Json(body.with_literal_texts()),
-        body => body.clone(),
-    };
+    let body = with_literal_texts(&block.body);
     let content = content(&body, &VARIABLE, diagnostics);
     let name = name_of(block, "Invalid variable name", diagnostics);
     if let Some(label) = block.labels.first()

@@ -14,6 +14,10 @@ pub(super) fn body_expressions(body: &Body, see: &mut dyn FnMut(&Expr, &[Arc<str
                 member(&attribute.name, &attribute.expr, &mut Vec::new(), see);
             }
         }
+        Body::Overridden(body) => {
+            body_expressions(&body.base, see);
+            body_expressions(&body.over, see);
+        }
     }
 }
 
@@ -25,7 +29,7 @@ fn native(body: &NativeBody, bound: &mut Vec<Arc<str>>, see: &mut dyn FnMut(&Exp
         match (&block.body, block.labels.as_slice()) {
             (Body::Native(body), [label]) if &*block.ty == "dynamic" => dynamic(body, &label.text, bound, see),
             (Body::Native(body), _) => native(body, bound, see),
-            (Body::Json(_), _) => {}
+            (Body::Json(_) | Body::Overridden(_), _) => {}
         }
     }
 }
