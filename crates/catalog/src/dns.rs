@@ -43,12 +43,12 @@ fn octal(digits: &[u8]) -> Option<u8> {
 fn escape(name: &str) -> String {
     let bytes = name.as_bytes();
     let mut escaped = String::with_capacity(name.len());
-    for (i, byte) in bytes.iter().copied().enumerate() {
-        let begins_escape = byte == b'\\' && bytes.get(i + 1..i + 4).and_then(octal).is_some();
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') || begins_escape {
-            escaped.push(char::from(byte));
+    for (i, c) in name.char_indices() {
+        let begins_escape = c == '\\' && bytes.get(i + 1..i + 4).and_then(octal).is_some();
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') || begins_escape {
+            escaped.push(c);
         } else {
-            escaped.push_str(&format!("\\{byte:03o}"));
+            escaped.push_str(&format!("\\{:03o}", u32::from(c)));
         }
     }
     escaped
@@ -63,6 +63,7 @@ mod tests {
         assert_eq!(bare("A.Example."), "a.example");
         assert_eq!(zone("*.Example.com."), "\\052.example.com");
         assert_eq!(zone("\\052.example.com"), "\\052.example.com");
+        assert_eq!(zone("é.example.com"), "\\351.example.com");
         assert_eq!(plain("\\052.Example.com."), "*.example.com");
     }
 

@@ -2,6 +2,7 @@
 
 pub mod attention;
 mod cloud;
+mod data_checks;
 pub mod dns;
 pub mod json_text;
 pub mod network;

@@ -12,7 +12,7 @@
 //! assert_eq!(problems[0].summary, "expected protocol to be one of [\"HTTP\" \"HTTPS\"], got FTP");
 //! ```
 //!
-//! What is null or unknown passes. A check of a list, set or map of texts or numbers is a check of each element.
+//! What is null or unknown passes, and a list, set, map or block of a resource with something unknown in it, too. A check of a list, set or map of texts or numbers is a check of each element.
 
 mod go_json;
 mod json;
@@ -80,7 +80,7 @@ impl<'a> Check<'a> {
 
     /// Checks each element of a nested block (or of a list or set of objects).
     pub fn each(&mut self, name: &str, mut inner: impl FnMut(&mut Check<'_>)) {
-        let Some(value) = self.known(name) else { return };
+        let Some(value) = self.ready(name) else { return };
         let path = self.path.attr(name);
         match value.kind() {
             Kind::Object(_) => {
@@ -122,9 +122,15 @@ impl<'a> Check<'a> {
         self.scalars(name, |s| rule(&s.key, s.value.as_str()?));
     }
 
+    /// An attribute that can be checked. Of a resource's own block it has to be known with everything in it: one that
+    /// is not is checked when it is.
+    fn ready(&self, name: &str) -> Option<&'a Value> {
+        self.known(name).filter(|v| !self.path.0.is_empty() || v.is_wholly_known())
+    }
+
     /// Asks `rule` about every known scalar of an attribute.
     fn scalars(&mut self, name: &str, rule: impl Fn(&Scalar<'_>) -> Option<String>) {
-        let Some(value) = self.known(name) else { return };
+        let Some(value) = self.ready(name) else { return };
         for scalar in scalars_of(self.key(name), value, self.path.attr(name)) {
             if let Some(summary) = rule(&scalar) {
                 self.problems.push(Problem::error(summary, "").at(scalar.path));

@@ -139,6 +139,40 @@ async fn equivalent_spellings_and_conditional_replacements_are_as_recorded() {
     assert_eq!(wrong, [] as [String; 0]);
 }
 
+/// The plan of a configuration, for a new object or for one that another configuration has made.
+async fn planned(ty: &str, from: Option<Json>, to: Json) -> Value {
+    let (provider, configured) = aws().await;
+    let schema = catalog().resources[ty].schema();
+    let decode = |json: &Json| provider.upgrade(ty, schema.version, json).expect("a configuration");
+    let none = Value::null(schema.block.ty());
+    let prior = match from {
+        Some(from) => {
+            let created = plan(&*configured, ty, &none, &decode(&from)).await.expect("a plan").after;
+            stored_after_apply(&schema.block, &created, &without_unknown(&created))
+        }
+        None => none,
+    };
+    plan(&*configured, ty, &prior, &decode(&to)).await.expect("a plan").after
+}
+
+#[tokio::test]
+async fn of_what_is_written_like_blocks_none_is_planned_as_none_where_it_is_said() {
+    let group = planned("aws_security_group", None, json!({"egress": []})).await;
+    assert!(group.get("egress").is_some_and(|v| v.is_known() && v.is_empty() && !v.is_null()));
+    assert!(group.get("ingress").is_some_and(|v| !v.is_known()));
+    let table = planned("aws_route_table", None, json!({"vpc_id": "vpc-1", "route": [], "propagating_vgws": []})).await;
+    assert!(table.get("route").is_some_and(|v| v.is_known() && !v.is_null()));
+    assert!(table.get("propagating_vgws").is_some_and(|v| !v.is_known()));
+}
+
+#[tokio::test]
+async fn a_parameter_s_value_that_becomes_a_visible_one_makes_both_unknown() {
+    let from = json!({"name": "p", "type": "String", "value": "a"});
+    let to = json!({"name": "p", "type": "String", "insecure_value": "a"});
+    let after = planned("aws_ssm_parameter", Some(from), to).await;
+    assert!(["value", "insecure_value"].iter().all(|name| after.get(name).is_some_and(|v| !v.is_known())));
+}
+
 /// A planned value as plans have it in JSON: unknown parts are left out of the first, and `true` in the second.
 fn planned_json(value: &Value, ty: &Type) -> (Json, Json) {
     use infra_value::Kind;

@@ -259,6 +259,7 @@ pub(crate) fn pair_name(owner: &str, pair: &UserIdGroupPair) -> String {
 }
 
 impl Rule {
+    /// Whether the other is a part of this. The group itself as a source has to be in both or in neither.
     fn has_all_of(&self, other: &Rule) -> bool {
         let all = |mine: &[String], theirs: &[String]| theirs.iter().all(|t| mine.contains(t));
         let networks =
@@ -267,7 +268,7 @@ impl Rule {
             && networks
             && all(&self.lists, &other.lists)
             && all(&self.groups, &other.groups)
-            && (self.own || !other.own)
+            && self.own == other.own
     }
 
     fn take(&mut self, other: &Rule) {
@@ -320,5 +321,17 @@ mod tests {
         assert_eq!(read, [state[0].clone(), state[1].clone(), rule(80, "", &["10.9.0.0/16"])]);
         let described = blocks("1", "sg-1", &blocks_of(&[rule(80, "by hand", &["10.2.0.0/16"])]), &parts);
         assert_eq!(described, [rule(80, "by hand", &["10.2.0.0/16"])]);
+    }
+
+    #[test]
+    fn a_group_s_own_traffic_makes_another_block_than_the_state_has() {
+        let with_own = |networks: &[&str]| {
+            let rule = Rule { v4: networks.iter().map(|s| s.to_string()).collect(), own: true, ..Rule::default() };
+            block(&Traffic { protocol: "tcp".into(), from: 80, to: 80, description: String::new() }, &rule)
+        };
+        let remote = permissions("sg-1", &atoms(&[Part::new(&with_own(&["10.0.0.0/8"]))]).unwrap_or_default());
+        let read = |state: &Value| blocks("1", "sg-1", &remote, &[Part::new(state)]);
+        assert_eq!(read(&rule(80, "", &["10.0.0.0/8"])), [with_own(&["10.0.0.0/8"])]);
+        assert_eq!(read(&with_own(&[])), [with_own(&[]), rule(80, "", &["10.0.0.0/8"])]);
     }
 }

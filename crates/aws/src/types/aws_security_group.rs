@@ -39,7 +39,6 @@ impl ResourceType for Api {
         let answer = call.send().await.doing(format!("creating Security Group ({name})"))?;
         let id = answer.group_id.unwrap_or_default();
         object.set("id", &id);
-        object.set("name", name);
         (cx.checkpoint)(object);
         let group = Wait::new(format!("waiting for Security Group ({id}) create"), cx.timeouts.of("create"))
             .tolerate(1000)

@@ -30,6 +30,16 @@ impl ResourceType for Api {
         objects.into_iter().map(one).collect()
     }
 
+    /// A rule that was just made has its ports as configured, also where the protocol makes nothing of them.
+    async fn read_new(&self, aws: &Aws, object: Object) -> Result<Option<Object>, Failure> {
+        let ports = ["from_port", "to_port"].map(|name| (name, object.raw(name).clone()));
+        let mut read = self.read(aws, vec![object]).await.pop().unwrap_or(Ok(None))?;
+        if let Some(read) = &mut read {
+            ports.into_iter().for_each(|(name, port)| read.set(name, port));
+        }
+        Ok(read)
+    }
+
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let group = object.str("security_group_id").to_string();
         let _one_at_a_time = aws.lock(&group).await;

@@ -104,8 +104,8 @@ impl ResourceType for Api {
             Some(new) if changed(prior, object, &["value_wo_version"]) => new.clone(),
             // The value is only in the cloud, and a new version has to have one.
             Some(_) => present_value(aws, &name).await?,
-            // Which of the two is not known before is what the other one was.
-            None if config.is_set("insecure_value") => object.str("insecure_value").to_string(),
+            // Which of the two is not known before is what the other one was, or neither is.
+            None if config.is_set("insecure_value") => config.str("insecure_value").to_string(),
             None if config.is_set("value") => object.str("value").to_string(),
             None => value_of(object),
         };
@@ -124,7 +124,8 @@ impl ResourceType for Api {
         } else if changed(prior, object, &["value_wo_version"]) {
             object.unset("has_value_wo");
         }
-        if changed(prior, object, &["insecure_value"]) && config.is_set("insecure_value") {
+        if config.is_set("insecure_value") {
+            object.set("insecure_value", value);
             object.unset("value");
         } else if changed(prior, object, &["value"]) && config.is_set("value") {
             object.unset("insecure_value");

@@ -231,10 +231,11 @@ pub(crate) async fn switches(aws: &Aws, id: &str) -> Result<[bool; 3], Failure> 
     Ok([a, b, c])
 }
 
-/// Those of the three that something depends on.
+/// The three; the metrics, which hardly anybody switches, only where something depends on them.
 async fn needed_switches(aws: &Aws, object: &Object) -> Result<[Option<bool>; 3], Failure> {
     let [a, b, c] = SWITCHES.map(|(name, _, attribute)| async move {
-        if object.needs_any(&[name]) { value_of(aws, object.id(), attribute).await.map(Some) } else { Ok(None) }
+        let needed = attribute != VpcAttributeName::EnableNetworkAddressUsageMetrics || object.needs_any(&[name]);
+        if needed { value_of(aws, object.id(), attribute).await.map(Some) } else { Ok(None) }
     });
     let (a, b, c) = try_join3(a, b, c).await?;
     Ok([a, b, c])

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use infra_provider::fleet::{FleetOrProblems, FleetSpec};
-use infra_provider::plan::{PluginKind, is_zero, plan_framework, plan_sdk, tags_of, with_member, without_unknown};
+use infra_provider::plan::{
+    PluginKind, is_zero, plan_framework, plan_sdk, tags_of, tags_value, with_member, without_unknown,
+};
 use infra_provider::{
     Applied, ApplyRequest, Configured, Failure, Imported, Object, Opened, Operation, PlanRequest, Planned, Private,
     Problem, ReadRequest, Readiness, Sought,
@@ -13,7 +15,7 @@ use infra_provider::{
 use infra_schema::Block;
 use infra_value::{Type, Value};
 
-use super::object::{applied, half_done, refreshed};
+use super::object::{applied, half_done, refreshed, with_null_as_empty};
 use super::private::{private, private_of_imported, timeouts};
 use super::unsupported;
 use crate::{Cloud, HalfDone, OpContext, ResourceType, Trace, catalog};
@@ -205,8 +207,11 @@ impl ConfiguredAws {
         let before = Object::new(ty.block().clone(), prior);
         match self.cloud.update(ty.name, &before, Object::new(ty.block().clone(), planned), &cx).await {
             Ok(read) => Ok(applied(ty, &self.cloud.meta().tags, planned, request.config, read)),
-            Err(HalfDone { object: Some(object), failure }) => Err((without_unknown(&object.into_value()), failure)),
-            Err(HalfDone { object: None, failure }) => Err((prior.clone(), failure)),
+            // The newer kind of types knows an object as it was until a change has gone through.
+            Err(HalfDone { object: Some(object), failure }) if ty.rules.kind() == PluginKind::Sdk => {
+                Err((without_unknown(&object.into_value()), failure))
+            }
+            Err(HalfDone { failure, .. }) => Err((prior.clone(), failure)),
         }
     }
 
@@ -227,7 +232,12 @@ impl ConfiguredAws {
         request: &ApplyRequest<'a>,
         checkpoint: &'a (dyn Fn(&Object) + Send + Sync),
     ) -> OpContext<'a> {
-        let own = |object: &Value| object.get("tags").filter(|tags| tags.is_known() && !tags.is_null()).cloned();
+        let own = |object: &Value| {
+            let tags = object.get("tags").filter(|tags| tags.is_known() && !tags.is_null())?;
+            // A null tag of a newer type is sent as an empty one.
+            let filled = |tags: &Value| tags_value(&with_null_as_empty(tags));
+            Some(if ty.rules.kind() == PluginKind::Framework { filled(tags) } else { tags.clone() })
+        };
         let tags = own(request.config).or_else(|| own(request.planned)).unwrap_or_else(|| Value::null(Type::Dynamic));
         let limits = if request.planned.is_null() { request.prior } else { request.planned };
         OpContext {

@@ -58,7 +58,7 @@ fn with_tags(ty: &ResourceType, rules: &TagRules, before: &Value, claimed: &Valu
 }
 
 /// Framework types keep a null tag; the cloud has an empty text for it.
-fn with_null_as_empty(tags: &Value) -> Tags {
+pub(super) fn with_null_as_empty(tags: &Value) -> Tags {
     let members = tags.members().into_iter().flatten();
     members.map(|(key, value)| (key.to_string(), value.as_str().unwrap_or("").to_string())).collect()
 }

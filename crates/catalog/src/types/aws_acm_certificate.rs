@@ -39,7 +39,8 @@ impl TypeRules for Rules {
         });
         check.conflicts("certificate_authority_arn", &["certificate_body", "private_key", "validation_method"]);
         check.required_with("certificate_body", &["private_key"]);
-        check.required_with("certificate_chain", &["certificate_body", "private_key"]);
+        check.conflicts("domain_name", &["certificate_body", "certificate_chain", "private_key"]);
+        check.conflicts("options.0.certificate_transparency_logging_preference", &IMPORTED);
         for name in ["certificate_body", "certificate_chain"] {
             check.conflicts(name, &["certificate_authority_arn", "domain_name", "validation_method"]);
         }
@@ -50,13 +51,8 @@ impl TypeRules for Rules {
         check.conflicts("validation_method", &["certificate_authority_arn"]);
     }
 
-    fn suppress(&self, key: Key<'_>, old: &str, new: &str, around: Around<'_>) -> bool {
-        let imported = || around.proposed.get("private_key").and_then(Value::as_str).is_some_and(|k| !k.is_empty());
-        match key.names {
-            ["options"] => (old == "1" && new == "0") || imported(),
-            ["options", ..] => imported(),
-            _ => false,
-        }
+    fn suppress(&self, key: Key<'_>, old: &str, new: &str, _around: Around<'_>) -> bool {
+        key.is(&["options"]) && old == "1" && new == "0"
     }
 
     fn set_identity(&self, names: &[&str], element: &Value) -> Option<Value> {

@@ -17,16 +17,6 @@ impl TypeRules for Rules {
     fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
         let mut check = Check::new(config, problems);
         check.length("name", 0..=255);
-        check.each("step_scaling_policy_configuration", |check| {
-            check.each("step_adjustment", |check| {
-                for name in ["metric_interval_lower_bound", "metric_interval_upper_bound"] {
-                    check.text(name, |key, text| {
-                        (!text.is_empty() && text.parse::<f64>().is_err())
-                            .then(|| format!("{key}: cannot parse {text:?} as a number"))
-                    });
-                }
-            });
-        });
         check.each(TARGET_TRACKING, |check| {
             check.conflict_with_each_other(&["customized_metric_specification", "predefined_metric_specification"]);
             check.each("predefined_metric_specification", |check| check.length("resource_label", 0..=1023));

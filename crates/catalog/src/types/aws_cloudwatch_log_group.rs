@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use infra_provider::Problem;
-use infra_provider::plan::{Around, Key, TypeRules};
+use infra_provider::plan::TypeRules;
 use infra_value::Value;
 
 use crate::validate::Check;
@@ -33,13 +33,5 @@ impl TypeRules for Rules {
 
     fn import(&self, _id: &str) -> Result<BTreeMap<&'static str, Value>, Problem> {
         Ok(BTreeMap::from([("skip_destroy", Value::bool(false))]))
-    }
-
-    fn suppress(&self, key: Key<'_>, _old: &str, _new: &str, around: Around<'_>) -> bool {
-        let class = |object: &'_ Value| object.get("log_group_class").and_then(Value::as_str).map(str::to_string);
-        // A group of this class keeps its records for two days, whatever is asked for.
-        key.is(&["retention_in_days"])
-            && class(around.proposed).as_deref() == Some("DELIVERY")
-            && class(around.prior).as_deref() == Some("DELIVERY")
     }
 }

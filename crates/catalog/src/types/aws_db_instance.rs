@@ -39,10 +39,10 @@ impl TypeRules for Rules {
         };
         match key.names {
             // Autoscaling has grown it.
-            ["allocated_storage"] => match (old.parse::<i64>(), new.parse::<i64>()) {
-                (Ok(old), Ok(new)) => old > new && number("max_allocated_storage") > new,
-                _ => false,
-            },
+            ["allocated_storage"] => {
+                let (old, new) = (old.parse().unwrap_or(0), new.parse().unwrap_or(0));
+                old > new && number("max_allocated_storage") > new
+            }
             ["max_allocated_storage"] => old == "0" && new == number("allocated_storage").to_string(),
             ["replicate_source_db"] => same_source(old, new),
             ["character_set_name"] => {

@@ -1,5 +1,7 @@
 //! `aws_db_parameter_group`: its rules beyond the schema.
 
+use std::collections::BTreeMap;
+
 use infra_provider::Problem;
 use infra_provider::plan::TypeRules;
 use infra_value::Value;
@@ -19,6 +21,10 @@ impl TypeRules for Rules {
         check.text("name_prefix", |key, text| name_error(key, text, false));
         check.conflict_with_each_other(&["name", "name_prefix"]);
         check.each("parameter", |check| check.one_of_ignoring_case("apply_method", &["immediate", "pending-reboot"]));
+    }
+
+    fn import(&self, _id: &str) -> Result<BTreeMap<&'static str, Value>, Problem> {
+        Ok(BTreeMap::from([("skip_destroy", Value::bool(false))]))
     }
 
     /// Names and ways of applying are the same in any case; values are not.

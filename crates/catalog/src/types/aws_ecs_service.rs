@@ -85,6 +85,12 @@ impl TypeRules for Rules {
         }
     }
 
+    /// ECS stores `host` as `instanceId`.
+    fn state_form(&self, key: Key<'_>, value: &Value) -> Option<Value> {
+        (key.is(&["ordered_placement_strategy", "field"]) && value.as_str() == Some("host"))
+            .then(|| Value::string("instanceId"))
+    }
+
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         let forced = diff.planned.get("force_new_deployment").and_then(Value::as_bool) == Some(true);
         if !diff.is_create() && !same_strategy(&diff.old(STRATEGY), &diff.new(STRATEGY)) {
@@ -162,7 +168,8 @@ fn same_strategy(old: &Value, new: &Value) -> bool {
 /// Triggers count only together with `force_new_deployment`, and not when all of them are removed.
 fn triggers(diff: &mut Diff<'_>, forced: bool) {
     let (old, new) = (diff.old("triggers"), diff.new("triggers"));
-    let none = |v: &Value| v.is_null() || v.is_empty();
+    // What is not known yet does not count as one.
+    let none = |v: &Value| v.members().is_none_or(|ms| ms.values().all(|v| !v.is_known()));
     if old == new || (none(&old) && none(&new)) {
         return;
     }

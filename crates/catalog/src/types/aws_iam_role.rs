@@ -34,10 +34,8 @@ impl TypeRules for Rules {
         check.arn("managed_policy_arns");
         check.each("inline_policy", |check| {
             check.not_empty("name");
-            check.text("name", |key, text| {
-                (text.len() > 128).then(|| format!("{key:?} cannot be longer than 128 characters"))
-            });
-            check.matches_or("name", CHARACTERS, |key, _| format!("{key:?} {CHARACTERS_SAID}"));
+            check.length("name", 1..=128);
+            check.matches("name", CHARACTERS, CHARACTERS_SAID);
             check.iam_policy("policy");
         });
     }

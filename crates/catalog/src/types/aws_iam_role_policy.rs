@@ -23,6 +23,7 @@ impl TypeRules for Rules {
         check.conflict_with_each_other(&["name", "name_prefix"]);
         check.iam_policy("policy");
         check.length("role", 1..=128);
+        check.matches("role", "[0-9A-Za-z_+=,.@-]+", "");
         check.text("role", |key, text| {
             text.starts_with("arn:").then(|| format!("{key:?} must be the role's name not its ARN"))
         });

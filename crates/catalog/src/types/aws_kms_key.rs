@@ -40,7 +40,7 @@ impl TypeRules for Rules {
         check.one_of("key_usage", &["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"]);
         check.range("deletion_window_in_days", 7..=30);
         check.length("description", 0..=8192);
-        check.iam_policy("policy");
+        check.json("policy");
         check.range("rotation_period_in_days", 90..=2560);
         check.required_with("rotation_period_in_days", &["enable_key_rotation"]);
         check.length("custom_key_store_id", 1..=64);

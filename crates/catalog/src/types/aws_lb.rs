@@ -58,7 +58,7 @@ impl TypeRules for Rules {
         let (application, network) = (kind == "application", kind == "network");
         match name {
             "access_logs" | "connection_logs" => match inner {
-                [] => (!application && name == "connection_logs") || (old == "1" && new == "0"),
+                [] => old == "1" && new == "0",
                 ["bucket" | "prefix"] => !logs_enabled(around.proposed, name),
                 _ => false,
             },
@@ -81,7 +81,7 @@ impl TypeRules for Rules {
             match text(&diff.planned, "load_balancer_type").as_str() {
                 "application" => application(diff, mapping),
                 "network" => network(diff, subnets, mapping),
-                _ => {}
+                _ => return Ok(()),
             }
         }
         // Each tells the other: what AWS makes of it is known afterwards.

@@ -34,7 +34,7 @@ impl TypeRules for Rules {
         );
         check.range("tcp_idle_timeout_seconds", 60..=6000);
         check.each("mutual_authentication", |check| {
-            check.one_of("mode", &["off", "verify", "passthrough"]);
+            check.one_of_ignoring_case("mode", &["off", "verify", "passthrough"]);
             check.one_of("advertise_trust_store_ca_names", &["on", "off"]);
             check.arn("trust_store_arn");
         });

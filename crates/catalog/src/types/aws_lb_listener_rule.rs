@@ -21,17 +21,17 @@ impl TypeRules for Rules {
                 .then(|| format!("{key:?} must be in the range 1-50000 for normal rule or 99999 for the default rule"))
         });
         check.each("condition", |check| {
-            check.each("host_header", |check| check.length("values", 1..=128));
-            check.each("path_pattern", |check| check.length("values", 1..=128));
+            for name in ["host_header", "path_pattern"] {
+                check.each(name, |check| {
+                    check.length("values", 1..=128);
+                    at_least_one_value(check);
+                });
+            }
             check.each("http_header", |check| {
                 check.matches("http_header_name", r"^[0-9A-Za-z_!#$%&'*+,.^`|~-]{1,40}$", "");
                 check.length("values", 1..=128);
             });
             check.each("http_request_method", |check| check.matches("values", r"^[A-Za-z-_]{1,40}$", ""));
-            check.each("query_string", |check| {
-                check.length("key", 1..=128);
-                check.length("value", 1..=128);
-            });
             check.each("source_ip", |check| check.cidr_network("values", 0..=128));
         });
         check_actions(&mut check, ACTIONS);
@@ -43,5 +43,13 @@ impl TypeRules for Rules {
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         ACTIONS.check_combinations(diff.config)
+    }
+}
+
+fn at_least_one_value(check: &mut Check<'_>) {
+    if check.known("values").is_some_and(|values| values.elements().is_some_and(<[Value]>::is_empty)) {
+        let key = check.key("values");
+        let detail = format!("Attribute {key} requires 1 item minimum, but config has only 0 declared.");
+        check.problem("values", Problem::error("Not enough list items", detail));
     }
 }

@@ -1,5 +1,7 @@
 //! `aws_lb_target_group`: its rules beyond the schema.
 
+use std::ops::RangeInclusive;
+
 use infra_provider::Problem;
 use infra_provider::plan::{Around, Diff, Key, TypeRules};
 use infra_value::Value;
@@ -48,12 +50,11 @@ impl TypeRules for Rules {
         });
         check.each("target_group_health", |check| {
             check.each("dns_failover", |check| {
-                off_or("minimum_healthy_targets_count", i64::MAX, check);
-                off_or("minimum_healthy_targets_percentage", 100, check);
+                off_or("minimum_healthy_targets_count", i64::MIN..=i64::MAX, check);
+                off_or("minimum_healthy_targets_percentage", 1..=100, check);
             });
             check.each("unhealthy_state_routing", |check| {
-                check.at_least("minimum_healthy_targets_count", 1);
-                off_or("minimum_healthy_targets_percentage", 100, check);
+                off_or("minimum_healthy_targets_percentage", 1..=100, check);
             });
         });
         check.each("target_health_state", |check| check.range("unhealthy_draining_interval", 0..=360_000));
@@ -64,20 +65,12 @@ impl TypeRules for Rules {
         let exists = !around.prior.is_null();
         let lambda = exists && of("target_type") == "lambda";
         match key.names {
-            ["port" | "protocol" | "vpc_id"]
-            | ["stickiness" | "target_failover" | "target_group_health", ..]
-            | ["health_check", "port" | "protocol"]
-                if lambda =>
-            {
-                true
-            }
+            ["port" | "protocol" | "vpc_id"] | ["health_check", "port" | "protocol"] if lambda => true,
             ["protocol_version"] => exists && !matches!(of("protocol").as_str(), "HTTP" | "HTTPS"),
             ["stickiness", "cookie_duration"] => {
                 matches!(of("protocol").as_str(), "TCP" | "UDP" | "TCP_UDP" | "TLS" | "GENEVE")
             }
-            // A text that is not known yet is neither.
-            ["preserve_client_ip"] if !new.is_empty() && truth(new).is_none() => false,
-            ["preserve_client_ip"] => truth(old).unwrap_or(false) == truth(new).unwrap_or(false),
+            ["preserve_client_ip"] => perhaps(old).is_some() && perhaps(old) == perhaps(new),
             _ => false,
         }
     }
@@ -100,12 +93,10 @@ impl TypeRules for Rules {
 /// What does not go together. The first thing found is said.
 fn combination(config: &Value) -> Option<String> {
     let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or("");
-    if config.get("target_type").is_some_and(|v| !v.is_known()) {
-        return None;
-    }
-    let target_type = match text("target_type") {
-        "" => "instance",
-        other => other,
+    // A type that is not known yet is not taken for a Lambda function's.
+    let target_type = match config.get("target_type") {
+        Some(target_type) if !target_type.is_null() => target_type.as_str().unwrap_or(""),
+        _ => "instance",
     };
     let health_check = config.get("health_check").and_then(|v| v.elements()?.first());
     let checked = |name: &str| health_check.and_then(|h| h.get(name)?.as_str()).unwrap_or("");
@@ -148,11 +139,10 @@ fn health_check(check: &mut Check<'_>) {
     check.range("timeout", 2..=120);
     check.one_of_ignoring_case("protocol", &["HTTP", "HTTPS", "TCP"]);
     check.text("path", |key, path| {
-        if path.len() > 1024 {
-            Some(format!("{key:?} cannot be longer than 1024 characters: {path:?}"))
+        if path.is_empty() || path.len() > 1024 {
+            Some(format!("expected length of {key} to be in the range (1 - 1024), got {path}"))
         } else {
-            (!path.is_empty() && !path.starts_with('/'))
-                .then(|| format!("{key:?} must begin with a '/' character: {path:?}"))
+            (!path.starts_with('/')).then(|| format!("{key:?} must begin with a '/' character: {path:?}"))
         }
     });
     check.text("port", |key, port| {
@@ -162,12 +152,14 @@ fn health_check(check: &mut Check<'_>) {
 }
 
 /// `off`, or a whole number.
-fn off_or(name: &str, most: i64, check: &mut Check<'_>) {
+fn off_or(name: &str, range: RangeInclusive<i64>, check: &mut Check<'_>) {
     check.text(name, |key, text| {
-        let good = text == "off" || text.parse().is_ok_and(|n: i64| (1..=most).contains(&n));
-        (!good).then(|| match most {
-            i64::MAX => format!("expected {key} to be \"off\" or a whole number, got {text}"),
-            _ => format!("expected {key} to be \"off\" or a whole number from 1 to {most}, got {text}"),
+        let good = text == "off" || text.parse().is_ok_and(|n: i64| range.contains(&n));
+        (!good).then(|| match (*range.start(), *range.end()) {
+            (i64::MIN, i64::MAX) => format!("expected {key} to be \"off\" or a whole number, got {text}"),
+            (least, most) => {
+                format!("expected {key} to be \"off\" or a whole number from {least} to {most}, got {text}")
+            }
         })
     });
 }
@@ -179,6 +171,11 @@ fn truth(text: &str) -> Option<bool> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
     }
+}
+
+/// A truth value that is written as a text, or nothing where none is. What is not known yet counts as false.
+fn perhaps(text: &str) -> Option<bool> {
+    (!text.is_empty()).then(|| truth(text) == Some(true))
 }
 
 fn name_error(key: &str, name: &str) -> Option<String> {

@@ -6,17 +6,10 @@ use infra_provider::Problem;
 use infra_provider::plan::TypeRules;
 use infra_value::Value;
 
-use crate::validate::Check;
-
 /// The rules of `aws_lb_target_group_attachment`.
 pub struct Rules;
 
 impl TypeRules for Rules {
-    fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
-        let mut check = Check::new(config, problems);
-        check.arn("target_group_arn");
-    }
-
     fn import(&self, _id: &str) -> Result<BTreeMap<&'static str, Value>, Problem> {
         Err(Problem::error(
             "resource aws_lb_target_group_attachment doesn't support import",

@@ -48,10 +48,8 @@ impl TypeRules for Rules {
         check.conflicts("carrier_gateway_id", &["destination_ipv6_cidr_block"]);
         check.conflicts("egress_only_gateway_id", &["destination_cidr_block"]);
         check.conflicts("vpc_endpoint_id", &["destination_prefix_list_id"]);
-        let given =
-            |error: fn(&str) -> Option<String>| move |_: &str, text: &str| error(text).filter(|_| !text.is_empty());
-        check.text("destination_cidr_block", given(ipv4_network_error));
-        check.text("destination_ipv6_cidr_block", given(ipv6_network_error));
+        check.text("destination_cidr_block", |_, text| ipv4_network_error(text));
+        check.text("destination_ipv6_cidr_block", |_, text| ipv6_network_error(text));
     }
 
     fn suppress(&self, key: Key<'_>, old: &str, new: &str, _around: Around<'_>) -> bool {

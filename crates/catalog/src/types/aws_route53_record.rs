@@ -39,12 +39,11 @@ impl TypeRules for Rules {
     fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
         let mut check = Check::new(config, problems);
         check.one_of("type", &TYPES);
-        check.length("zone_id", 1..=32);
+        check.not_empty("zone_id");
         check.exactly_one_of(&["alias", "records"]);
         check.conflicts("alias", &["ttl"]);
         check.conflicts("ttl", &["alias"]);
         check.required_with("ttl", &["records"]);
-        check.required_with("records", &["ttl"]);
         check.conflict_with_each_other(&ROUTING);
         for name in ROUTING {
             check.required_with(name, &["set_identifier"]);
@@ -108,7 +107,8 @@ impl RecordId {
         let (name, set_identifier) = (parts[..at].join("_"), parts[at + 1..].join("_"));
         (!zone.is_empty()).then(|| RecordId {
             zone: zone.to_string(),
-            name: dns::bare(&name),
+            // The case is kept: what is planned is in lower case, and so another name.
+            name: name.strip_suffix('.').unwrap_or(&name).to_string(),
             ty: parts[at].to_string(),
             set_identifier,
         })
@@ -126,6 +126,7 @@ mod tests {
         assert_eq!(parse("Z1__A"), Some(["Z1", "", "A", ""].map(String::from)));
         assert_eq!(parse("Z1__x.example.com_CNAME"), Some(["Z1", "_x.example.com", "CNAME", ""].map(String::from)));
         assert_eq!(parse("Z1_a_b_A_blue_1"), Some(["Z1", "a_b", "A", "blue_1"].map(String::from)));
+        assert_eq!(parse("Z1_A.Example.com._A"), Some(["Z1", "A.Example.com", "A", ""].map(String::from)));
         assert_eq!(parse("Z1_www"), None);
     }
 }

@@ -25,6 +25,7 @@ impl TypeRules for Rules {
         check.length("comment", 0..=256);
         check.length("delegation_set_id", 0..=32);
         check.conflict_with_each_other(&["delegation_set_id", "vpc"]);
+        check.each("vpc", |check| check.not_empty("vpc_id"));
     }
 
     fn state_form(&self, key: Key<'_>, value: &Value) -> Option<Value> {

@@ -19,11 +19,9 @@ impl TypeRules for Rules {
     }
 
     fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
-        let given =
-            |error: fn(&str) -> Option<String>| move |_: &str, text: &str| error(text).filter(|_| !text.is_empty());
         Check::new(config, problems).each("route", |check| {
-            check.text("cidr_block", given(ipv4_network_error));
-            check.text("ipv6_cidr_block", given(ipv6_network_error));
+            check.text("cidr_block", |_, text| ipv4_network_error(text));
+            check.text("ipv6_cidr_block", |_, text| ipv6_network_error(text));
         });
     }
 

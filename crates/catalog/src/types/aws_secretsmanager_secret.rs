@@ -24,7 +24,7 @@ impl TypeRules for Rules {
             });
         }
         check.conflict_with_each_other(&["name", "name_prefix"]);
-        check.iam_policy("policy");
+        check.json("policy");
         let window = check.known("recovery_window_in_days").and_then(Value::as_i64);
         if window.is_some_and(|days| days != 0 && !(7..=30).contains(&days)) {
             check.range("recovery_window_in_days", 7..=30);

@@ -27,9 +27,11 @@ impl TypeRules for Rules {
 
     fn import(&self, id: &str) -> Result<BTreeMap<&'static str, Value>, Problem> {
         match split_id(id) {
-            Some((secret, version)) => {
-                Ok(BTreeMap::from([("secret_id", Value::string(secret)), ("version_id", Value::string(version))]))
-            }
+            Some((secret, version)) => Ok(BTreeMap::from([
+                ("has_secret_string_wo", Value::bool(false)),
+                ("secret_id", Value::string(secret)),
+                ("version_id", Value::string(version)),
+            ])),
             None => Err(Problem::error(format!("unexpected format of ID ({id}), expected SecretID|VersionID"), "")),
         }
     }

@@ -49,6 +49,13 @@ impl TypeRules for Rules {
         check.length("description", 0..=255);
         for direction in ["egress", "ingress"] {
             check.each(direction, |check| {
+                for name in ["from_port", "protocol", "to_port"] {
+                    if check.value().get(name).is_some_and(Value::is_null) {
+                        let detail =
+                            format!("The argument {:?} is required, but no definition was found.", check.key(name));
+                        check.problem(name, Problem::error("Missing required argument", detail));
+                    }
+                }
                 check_networks(check);
                 check_rule_description(check);
             });

@@ -103,12 +103,10 @@ fn parse(id: &str) -> Result<BTreeMap<&'static str, Value>, String> {
         ("from_port", Value::from(from)),
         ("to_port", Value::from(to)),
         ("self", Value::bool(own)),
+        ("cidr_blocks", Value::strings(v4)),
         ("ipv6_cidr_blocks", Value::strings(v6)),
         ("prefix_list_ids", Value::strings(lists)),
     ]);
-    if !v4.is_empty() {
-        all.insert("cidr_blocks", Value::strings(v4));
-    }
     if let Some(other) = other {
         all.insert("source_security_group_id", Value::string(other));
     }

@@ -27,7 +27,7 @@ impl TypeRules for Rules {
         }
         check.json("archive_policy");
         check.json("delivery_policy");
-        check.iam_policy("policy");
+        check.json("policy");
         check.one_of("fifo_throughput_scope", &["Topic", "MessageGroup"]);
         check.range("signature_version", 1..=2);
         check.one_of("tracing_config", &["Active", "PassThrough"]);

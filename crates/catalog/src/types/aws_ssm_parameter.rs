@@ -44,6 +44,10 @@ impl TypeRules for Rules {
         }
         if insecure && unset(diff, "value") {
             diff.set_new_computed("value");
+            // That is a change of the value where there was one, and what the configuration says is forgotten over it.
+            if !diff.was().str("value").is_empty() {
+                diff.set_new_computed("insecure_value");
+            }
         }
         if value && unset(diff, "insecure_value") {
             diff.set_new_computed("insecure_value");

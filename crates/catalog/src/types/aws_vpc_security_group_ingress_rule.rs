@@ -38,14 +38,15 @@ impl TypeRules for Rules {
             }
         }
         let unknown = SOURCES.iter().any(|name| check.is_unknown(name));
-        let summary = match SOURCES.iter().filter(|name| check.is_set(name)).count() {
-            0 => "Missing Attribute Configuration",
-            1 => return,
-            _ if unknown => return,
-            _ => "Invalid Attribute Combination",
-        };
         let detail = format!("Exactly one of these attributes must be configured: [{}]", SOURCES.join(","));
-        check.block_problem(Problem::error(summary, detail));
+        let given: Vec<&str> = SOURCES.into_iter().filter(|name| check.is_set(name)).collect();
+        match given[..] {
+            [] => check.block_problem(Problem::error("Missing Attribute Configuration", detail)),
+            [first, _, ..] if !unknown => {
+                check.problem(first, Problem::error("Invalid Attribute Combination", detail));
+            }
+            _ => {}
+        }
     }
 
     /// Another kind of source makes another rule.

@@ -18,10 +18,13 @@ enum There {
 impl Check<'_> {
     /// If `name` is written, none of `others` may be. To be called for each side that the type's schema has it for.
     pub fn conflicts(&mut self, name: &str, others: &[&str]) {
-        if self.there(name) != There::Written {
+        let subject = self.known(name).is_none_or(Value::is_wholly_known);
+        if self.there(name) != There::Written || !subject {
             return;
         }
-        if let Some(other) = others.iter().find(|o| self.there(o) == There::Written) {
+        // A list with an unknown element is there all the same.
+        let stands = |o: &&&str| self.there(o) == There::Written || self.known(o).is_some_and(is_written);
+        if let Some(other) = others.iter().find(stands) {
             let detail = format!("{:?}: conflicts with {}", self.key(name), self.key(other));
             self.relation(name, "Conflicting configuration arguments", detail);
         }

@@ -34,6 +34,11 @@ pub fn with_at(value: &Value, path: &[PathStep], part: &Value) -> Value {
             let elements = es.iter().enumerate().map(|(i, e)| if Some(i) == at { new.clone() } else { e.clone() });
             Value::list(ty.clone(), elements).with_marks(value.marks())
         }
+        (PathStep::Index(key), Kind::Tuple(es)) => {
+            let at = key.as_i64().and_then(|i| usize::try_from(i).ok());
+            let elements = es.iter().enumerate().map(|(i, e)| if Some(i) == at { new.clone() } else { e.clone() });
+            Value::tuple(elements).with_marks(value.marks())
+        }
         (PathStep::Index(key), Kind::Set(..)) => {
             value.map_elements(&mut |e| if e == key { new.clone() } else { e.clone() })
         }

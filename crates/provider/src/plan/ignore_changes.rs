@@ -1,7 +1,7 @@
 //! `ignore_changes`: what the prior object has wins over what is configured.
 
 use infra_schema::{Block, Nesting};
-use infra_value::{Kind, Path, PathStep, Value};
+use infra_value::{Kind, Path, PathStep, Type, Value};
 
 use super::at::{get_at, with_at, with_member, without_member};
 
@@ -37,21 +37,33 @@ fn restore(paths: &[Path], prior: &Value, value: &Value) -> Value {
 }
 
 fn restore_one(path: &Path, prior: &Value, value: &Value) -> Value {
-    if let Some((PathStep::Index(key), parent)) = path.0.split_last()
-        && let Some(key) = key.as_str()
-    {
-        let parent = Path(parent.to_vec());
-        return match (get_at(prior, &parent), get_at(value, &parent)) {
-            (Some(old), Some(new)) if is_map(old) || is_map(new) => {
-                with_at(value, &parent.0, &restore_key(key, old, new))
-            }
-            _ => value.clone(),
-        };
-    }
-    match (get_at(prior, path), get_at(value, path)) {
-        (Some(old), Some(_)) => with_at(value, &path.0, old),
+    // The last step may name a member that one of the two maps does not have.
+    let (parent, key) = match path.0.split_last() {
+        Some((PathStep::Index(key), parent)) if key.as_str().is_some() => (parent, key.as_str()),
+        _ => (&path.0[..], None),
+    };
+    match (key, strictly_at(prior, parent), strictly_at(value, parent)) {
+        (Some(key), Some(old), Some(new)) if matches!(new.ty(), Type::Map(_)) => {
+            with_at(value, parent, &restore_key(key, old, new))
+        }
+        (_, Some(old), Some(_)) => with_at(value, parent, old),
         _ => value.clone(),
     }
+}
+
+/// The part at a path, where each step is one of its kind: `a.b` leads to no member of a map and `a["b"]` to no
+/// attribute.
+fn strictly_at<'v>(value: &'v Value, path: &[PathStep]) -> Option<&'v Value> {
+    let step = |value: &'v Value, step: &PathStep| {
+        let fits = match (step, value.kind()) {
+            (PathStep::Attribute(_), Kind::Object(_)) => true,
+            (PathStep::Index(key), Kind::Map(..)) => key.as_str().is_some(),
+            (PathStep::Index(key), Kind::List(..) | Kind::Tuple(_)) => key.as_i64().is_some(),
+            _ => false,
+        };
+        fits.then(|| get_at(value, &Path(vec![step.clone()]))).flatten()
+    };
+    path.iter().try_fold(value, step)
 }
 
 /// Ignores one key of a map.
@@ -68,10 +80,6 @@ fn restore_key(key: &str, old: &Value, new: &Value) -> Value {
         (Some(_), _) => new.clone(),
         (None, _) => without_member(new, key),
     }
-}
-
-fn is_map(value: &Value) -> bool {
-    matches!(value.kind(), Kind::Map(..))
 }
 
 /// The prior object as if it had been configured.
@@ -94,7 +102,6 @@ fn without_computed_only(block: &Block, object: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use infra_value::Type;
 
     fn tags(members: &[(&str, &str)]) -> Value {
         Value::map(Type::String, members.iter().map(|(k, v)| (*k, Value::string(v))))
@@ -125,6 +132,27 @@ mod tests {
         assert_eq!(planned(Value::null(Type::map(Type::String)), "A"), object(tags(&[("A", "old")]), "n"));
         let unknown = Value::unknown(Type::map(Type::String));
         assert_eq!(planned(unknown.clone(), "A"), object(unknown, "n"));
+    }
+
+    #[test]
+    fn a_step_has_to_be_of_the_kind_of_what_it_steps_into() {
+        let dynamic = |x: i64, y: i64| {
+            let list = Value::tuple([Value::from(1), Value::from(y)]);
+            Value::object([("in", Value::object([("x", Value::from(x)), ("l", list)])), ("tags", tags(&[("A", "1")]))])
+        };
+        let (prior, config) = (dynamic(1, 1), dynamic(2, 2));
+        let input = || Path::attribute("in");
+        let cases = [
+            (input().attr("l").index(1_i64), dynamic(2, 1)),
+            (input().index("x").attr("y"), config.clone()),
+            (Path::attribute("tags").attr("A"), config.clone()),
+            (input().attr("l").index("x"), dynamic(2, 1)),
+            (input().index("x"), prior.clone()),
+        ];
+        for (path, expected) in cases {
+            let ignored = Ignore::Paths(vec![path.clone()]);
+            assert_eq!(ignore_in_config(&Block::default(), &prior, &config, &ignored), expected, "{path:?}");
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn fsx(part: Part<'_>) -> Result<FSxWindowsFileServerVolumeConfiguration, Failur
 /// A volume as it is stored.
 pub(super) fn from_api(volume: &Volume) -> [(&'static str, Option<Value>); 6] {
     let map = |map: Option<&HashMap<String, String>>| {
-        let map: BTreeMap<String, String> = map?.clone().into_iter().collect();
+        let map: BTreeMap<String, String> = map.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         map.into_attribute()
     };
     let docker = volume.docker_volume_configuration().map(|docker| {

@@ -152,9 +152,10 @@ fn draining(part: Part<'_>) -> Option<String> {
     part.is_set("unhealthy_draining_interval").then(|| part.int("unhealthy_draining_interval").to_string())
 }
 
-/// Stores what the API says. What it does not say of a kind of group stays as it is; in blocks it is null.
+/// Stores what the API says. What it does not say of a kind of group, or what that kind has no argument for, stays as
+/// it is; in blocks it is null.
 pub(super) fn fill(object: &mut Object, attributes: &BTreeMap<String, String>) {
-    for (name, key) in SINGLES.iter().chain([&LAMBDA]) {
+    for (name, key) in singles(object) {
         let Some(text) = attributes.get(*key) else { continue };
         match object.block().attributes.get(*name).map(|a| a.ty.clone()) {
             Some(Type::Bool) => object.set(name, text == "true"),

@@ -105,18 +105,18 @@ impl Actions {
         let ty = at("type")?.as_str()?;
         let problem = |detail: String| Some(Problem::error("Invalid Attribute Combination", detail));
         if ty == "forward" {
-            // With ignore_changes the configuration has the stored form of "not set".
-            let arn = at("target_group_arn").filter(|arn| arn.as_str() != Some(""));
-            let forward = at("forward");
-            return match (arn, forward) {
+            return match (action.get("target_group_arn").filter(|v| !v.is_null()), at("forward")) {
                 (None, None) => problem(format!(
                     "Either \"{path}.target_group_arn\" or \"{path}.forward\" must be specified when \"{path}.type\" \
                      is \"forward\"."
                 )),
-                (Some(arn), Some(forward)) if !same_group(arn, forward) => problem(format!(
-                    "You can specify both a top-level target group ARN (\"{path}.target_group_arn\") and a target \
+                // With ignore_changes the configuration has the stored form of "not set".
+                (Some(arn), Some(forward)) if arn.as_str() != Some("") && !same_group(arn, forward) => {
+                    problem(format!(
+                        "You can specify both a top-level target group ARN (\"{path}.target_group_arn\") and a target \
                      group list with a target group ARN (\"{path}.forward\") only if the ARNs match."
-                )),
+                    ))
+                }
                 _ => None,
             };
         }

@@ -61,8 +61,8 @@ impl Walk<'_> {
         if let Some(answer) = self.not_given(traits, old, new, mode) {
             return answer;
         }
-        if self.create && traits.computed && new.is_empty() {
-            return Value::unknown(traits.ty.clone());
+        if old.is_null() && mode == Mode::Normal && new.is_known() && new.is_empty() {
+            return new.clone();
         }
         let group = Group { block: &block, computed: false, force_new: traits.force_new };
         self.element_set(group, old, new, mode, place)
@@ -164,9 +164,9 @@ impl Walk<'_> {
             }
         }
         let held = |key: &Option<Value>| wanted.iter().any(|(k, _)| k.is_some() && k == key);
-        if wanted.len() == was.len() && before.iter().all(held) {
-            let written_out = mode != Mode::Normal && old.is_null();
-            return if written_out { Value::set(ty, []) } else { old.clone() };
+        // Where everything is written out, elements that stay are, too.
+        if mode == Mode::Normal && wanted.len() == was.len() && before.iter().all(held) {
+            return old.clone();
         }
         if was.len() != wanted.len() {
             if self.suppressed(place, &was.len().to_string(), &wanted.len().to_string()) {
