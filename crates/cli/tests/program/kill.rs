@@ -63,9 +63,7 @@ fn kill_at_each_operation(folder: &Folder, proxy: &Proxy, arguments: [&'static s
         let mut run = folder.start(arguments);
         match proxy.stuck(QUIET, &mut run) {
             Some(operation) => {
-                run.kill().expect("it runs");
-                run.wait().expect("it ends");
-                proxy.open();
+                proxy.kill(&mut run);
                 seen.insert(operation);
             }
             None => {
@@ -145,9 +143,7 @@ fn a_saved_plan_knows_what_a_killed_run_has_made() {
     proxy.set(|_, before| (before == 0).then_some(Fault::Withhold));
     let mut run = folder.start(["apply", "-input=false", "old.plan"]);
     assert!(proxy.stuck(QUIET, &mut run).is_some());
-    run.kill().expect("it runs");
-    run.wait().expect("it ends");
-    proxy.open();
+    proxy.kill(&mut run);
     folder.infra(["apply", "-input=false", "old.plan"]).fails(&["Saved plan is stale", "interrupted"]);
     folder.infra(["plan", "-input=false", "-out=new.plan"]).status(0).says("that an interrupted run had created.");
     folder.infra(["apply", "-input=false", "new.plan"]).status(0).says("2 added");

@@ -52,6 +52,8 @@ struct Traffic {
     changes: usize,
     /// How often each operation that changes something has succeeded.
     done: BTreeMap<String, usize>,
+    /// Connections that are being served, each of one request.
+    under_way: usize,
     ended: bool,
 }
 
@@ -69,7 +71,11 @@ impl Proxy {
                     return;
                 }
                 let shared = shared.clone();
-                thread::spawn(move || drop(serve(&shared, stream)));
+                shared.traffic().under_way += 1;
+                thread::spawn(move || {
+                    let _ = serve(&shared, stream);
+                    shared.traffic().under_way -= 1;
+                });
             }
         });
         Proxy { port, inner, stuck: told }
@@ -105,6 +111,19 @@ impl Proxy {
             }
         }
         None
+    }
+
+    /// Kills a run, waits until the cloud has done what it was still asked for, and lets everything through from now on. A
+    /// run that follows at once would otherwise look for what comes to be only after that.
+    pub fn kill(&self, run: &mut Child) {
+        run.kill().expect("it runs");
+        run.wait().expect("it ends");
+        let mut quiet = 0;
+        while quiet < 3 {
+            thread::sleep(Duration::from_millis(20));
+            quiet = if self.inner.traffic().under_way == 0 { quiet + 1 } else { 0 };
+        }
+        self.open();
     }
 
     /// What was done since this was last asked: operations that change something, and how often each succeeded.
