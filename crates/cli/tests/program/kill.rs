@@ -82,7 +82,8 @@ fn a_run_that_is_killed_before_answers_come_goes_on_where_it_was() {
     let whole = undisturbed(&proxy);
     let folder = Folder::copy_of(STACK).at(&proxy.url());
     let kills = kill_at_each_operation(&folder, &proxy, APPLY, Fault::Withhold);
-    assert!(kills > 20, "{kills}");
+    // Others are under way at the same time, and done by then.
+    assert!(kills > 8, "{kills}");
     nothing_lost(&folder, &proxy, &whole);
 }
 

@@ -119,8 +119,9 @@ impl Proxy {
         run.kill().expect("it runs");
         run.wait().expect("it ends");
         let mut quiet = 0;
-        while quiet < 3 {
-            thread::sleep(Duration::from_millis(20));
+        // What it had sent may still be on its way here.
+        while quiet < 10 {
+            thread::sleep(Duration::from_millis(30));
             quiet = if self.inner.traffic().under_way == 0 { quiet + 1 } else { 0 };
         }
         self.open();
