@@ -43,13 +43,13 @@ impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let (instances, unchanged) =
             &tokio::join!(rds::instances(aws, Vec::new()), tagging::unchanged(aws, &objects));
-        let others = objects.iter().filter(|o| !instances.values().any(|instance| uses(instance, o)));
-        let others = others.map(|object| object.id().to_string());
+        let is_used = |object: &Object| instances.values().any(|instance| uses(instance, object));
+        let others = objects.iter().filter(|object| !is_used(object)).map(|object| object.id().to_string());
         let found = &in_chunks(others, usize::MAX, |names| describe(aws.rds(), names)).await;
         let reads = objects.into_iter().map(|mut object| async move {
             match found.get(object.id())? {
                 Some(group) => fill(&mut object, group),
-                None if instances.values().any(|instance| uses(instance, &object)) => {}
+                None if is_used(&object) => {}
                 None => return Ok(None),
             }
             match read_one(aws, object, unchanged).await {

@@ -11,7 +11,7 @@ use infra_address::{ModulePath, Resource};
 use infra_lang::config::{CheckRule, Config, Module, ReleaseBlock, ReleaseStrategy, Resource as Block};
 use infra_lang::eval::{Reference, Subject};
 use infra_lang::syntax::Found;
-use infra_lang::syntax::ast::{self, Attribute, Body, Expr, NativeBody, Traversal, TraversalStep};
+use infra_lang::syntax::ast::{Attribute, Body, Expr, NativeBody, Traversal, TraversalStep};
 use infra_schema::Block as Schema;
 
 /// What is used of a resource by expressions of its module.
@@ -56,9 +56,7 @@ impl Uses {
 
 /// Whether a body has an argument or a block of a name, also a `dynamic` one.
 fn is_set(body: &NativeBody, name: &str) -> bool {
-    let block =
-        |b: &ast::Block| *b.ty == *name || (&*b.ty == "dynamic" && b.labels.iter().any(|label| *label.text == *name));
-    body.attributes.iter().any(|a| *a.name == *name) || body.blocks.iter().any(block)
+    body.attributes.iter().any(|a| *a.name == *name) || body.blocks.iter().any(|b| *b.produced_type() == *name)
 }
 
 struct Walk<'w> {

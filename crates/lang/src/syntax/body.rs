@@ -199,7 +199,7 @@ fn replace_attributes(base: &mut Vec<Attribute>, over: Vec<Attribute>) {
 
 impl Block {
     /// The type of the blocks that it is or makes: `dynamic "ingress"` makes `ingress` blocks.
-    pub(crate) fn produced_type(&self) -> Arc<str> {
+    pub fn produced_type(&self) -> Arc<str> {
         match (&*self.ty, self.labels.as_slice()) {
             ("dynamic", [label]) => label.text.clone(),
             _ => self.ty.clone(),
