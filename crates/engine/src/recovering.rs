@@ -59,25 +59,12 @@ pub async fn recover(inputs: &mut PlanInputs<'_>, intents: &[Intent]) -> Recover
     });
     let found = join_all(looking).await;
     let mut recovery = Recovery { state, settled: Vec::new(), problems: Diagnostics::new(), ui: inputs.ui };
-    let mut waits = Vec::new();
-    for (at, intent) in intents.iter().enumerate() {
-        let (trail, found_here) = &found[at];
-        let present = match intent.made {
-            true => recovery.take_made(intent),
-            false => {
-                let ids = |found: &Result<Option<Vec<Imported>>, Problem>| match found {
-                    Ok(Some(found)) => found.iter().map(|object| identity_of(&object.value).to_string()).collect(),
-                    _ => BTreeSet::new(),
-                };
-                let mine = ids(found_here);
-                let rivals = (at..intents.len()).filter(|i| !intents[*i].made && ids(&found[*i].1) == mine).count();
-                recovery.take_found(intent, trail.as_ref().map(|t| t.schema), found_here, rivals)
-            }
-        };
-        if let Some(trail) = trail.as_ref().filter(|_| present) {
-            waits.push((intent, trail));
-        }
-    }
+    let present = recovery.take_all(
+        intents,
+        &found.iter().map(|(trail, found)| (trail.as_ref().map(|t| t.schema), found)).collect::<Vec<_>>(),
+    );
+    let waits = intents.iter().zip(&found).zip(present).filter(|(_, present)| *present);
+    let waits: Vec<_> = waits.filter_map(|((intent, (trail, _)), _)| Some((intent, trail.as_ref()?))).collect();
     let waiting = waits.iter().map(|(intent, trail)| {
         let (state, limit) = (&recovery.state, &limit);
         async move {
@@ -122,7 +109,7 @@ impl<'t> Trail<'t> {
         codec::decode(&**provider, &self.intent.address.resource.ty, object).ok()
     }
 
-    async fn look(&self) -> Result<Option<Vec<Imported>>, Problem> {
+    async fn look(&self) -> Found {
         match self.value(&self.intent.object) {
             Some(planned) => self.configured.find_created(self.sought(&planned)).await,
             None => Ok(None),
@@ -152,7 +139,31 @@ struct Recovery<'r> {
     ui: &'r dyn Ui,
 }
 
+/// What was found for an intent, or why nothing could be; `None` where nobody can tell.
+type Found = Result<Option<Vec<Imported>>, Problem>;
+
 impl Recovery<'_> {
+    /// Takes everything that is known into the state. Whether what each intent made is the present object of its instance.
+    fn take_all(&mut self, intents: &[Intent], found: &[(Option<&Schema>, &Found)]) -> Vec<bool> {
+        let ids = |found: &Found| match found {
+            Ok(Some(found)) => found.iter().map(|object| identity_of(&object.value).to_string()).collect(),
+            _ => BTreeSet::new(),
+        };
+        let mut present = vec![false; intents.len()];
+        // Those with an id first: what is theirs can then not be taken for one that was made for another instance, which
+        // nothing tells apart from them and which may have begun before them.
+        for (at, intent) in intents.iter().enumerate().filter(|(_, intent)| intent.made) {
+            present[at] = self.take_made(intent);
+        }
+        for (at, intent) in intents.iter().enumerate().filter(|(_, intent)| !intent.made) {
+            let (schema, here) = found[at];
+            let mine = ids(here);
+            let rivals = (at..intents.len()).filter(|i| !intents[*i].made && ids(found[*i].1) == mine).count();
+            present[at] = self.take_found(intent, schema, here, rivals);
+        }
+        present
+    }
+
     /// An object that is known to exist goes into the state, unless it is there. Whether it is the present one.
     fn take_made(&mut self, intent: &Intent) -> bool {
         let address = &intent.address;
@@ -173,13 +184,7 @@ impl Recovery<'_> {
     }
 
     /// Takes what was found for an intent. `rivals` is how many intents, this one included, the same was found for.
-    fn take_found(
-        &mut self,
-        intent: &Intent,
-        schema: Option<&Schema>,
-        found: &Result<Option<Vec<Imported>>, Problem>,
-        rivals: usize,
-    ) -> bool {
+    fn take_found(&mut self, intent: &Intent, schema: Option<&Schema>, found: &Found, rivals: usize) -> bool {
         let (Ok(Some(found)), Some(schema)) = (found, schema) else {
             let why = found.as_ref().err().map(|problem| problem.summary.as_str());
             self.not_known(intent, why);
@@ -351,7 +356,7 @@ mod tests {
         }
     }
 
-    fn found(ids: &[&str]) -> Result<Option<Vec<Imported>>, Problem> {
+    fn found(ids: &[&str]) -> Found {
         let one = |id: &&str| Imported {
             ty: "fake_thing".into(),
             value: Value::object([("id", Value::string(*id))]),
@@ -396,6 +401,21 @@ mod tests {
             recovery.take_found(&intent("t", a, None), Some(&schema()), &found(&ids), rivals);
             let outcome = (id_at(&recovery, a), !recovery.settled.is_empty(), !recovery.problems.is_empty());
             assert_eq!(outcome, (taken.map(str::to_string), settled, warned), "{held:?} {ids:?} {rivals}");
+        }
+    }
+
+    #[test]
+    fn what_one_of_two_alike_is_known_to_have_made_is_not_taken_for_the_other() {
+        let (a, b) = ("fake_thing.a", "fake_thing.b");
+        // Of a no answer came; b began after it and has its answer.
+        let intents = [intent("1", a, None), intent("2", b, Some("made"))];
+        for (ids, at_a) in [(&["lost", "made"][..], Some("lost")), (&["made"], None)] {
+            let mut recovery = recovery(&[]);
+            let (schema, found, nothing) = (schema(), found(ids), Ok(None));
+            let present = recovery.take_all(&intents, &[(Some(&schema), &found), (Some(&schema), &nothing)]);
+            assert_eq!(present, [at_a.is_some(), true]);
+            assert_eq!((id_at(&recovery, a).as_deref(), id_at(&recovery, b).as_deref()), (at_a, Some("made")));
+            assert!(recovery.problems.is_empty());
         }
     }
 
