@@ -103,13 +103,13 @@ impl Aws {
         lock.lock_owned().await
     }
 
-    /// The Resource Groups Tagging API; `None` where services have addresses of their own, and this one has none: then
-    /// an emulator is asked, and those know little of it.
-    pub(crate) fn tagging(&self) -> Option<&aws_sdk_resourcegroupstagging::Client> {
+    /// The Resource Groups Tagging API, and whether it is to be believed in what it leaves out: not where services have
+    /// addresses of their own, and this one has none. Then an emulator is asked, and those know little of it.
+    pub(crate) fn tagging(&self) -> (&aws_sdk_resourcegroupstagging::Client, bool) {
         let emulated = !self.endpoints.is_empty() || self.sdk.endpoint_url().is_some();
         let named =
             self.endpoint(TAGGING).is_some() || std::env::var_os(TAGGING_URL).is_some_and(|url| !url.is_empty());
-        (named || !emulated).then(|| self.any_tagging())
+        (self.any_tagging(), named || !emulated)
     }
 
     /// Whether what was just made may be missing in lists for some seconds: AWS itself is like that, an emulator is not.

@@ -21,12 +21,26 @@ use crate::{Aws, elb};
 
 /// How many ARNs a call takes.
 const ARNS: usize = 100;
+/// How many resources an answer tells of at most.
+const LONGEST_PAGE: i32 = 100;
 
 /// Where it saves fewer calls than this, each service is asked: that is not more calls, and is surer.
 const WORTH_A_CALL: usize = 2;
 
 /// Services of which the API knows all that has tags: what it leaves out has none.
 const KNOWN: [&str; 8] = ["acm", "cloudwatch", "ecs", "kms", "logs", "rds", "sns", "ssm"];
+
+/// The same as an emulator may know it, by a filter that asks for it: those answer with everything that there is, whatever
+/// is asked for by name, and what they leave out tells nothing.
+const FILTERS: [(&str, &str); 7] = [
+    ("acm", "acm"),
+    ("cloudwatch", "cloudwatch"),
+    ("ecs", "ecs:task-definition"),
+    ("kms", "kms"),
+    ("logs", "logs"),
+    ("sns", "sns"),
+    ("ssm", "ssm"),
+];
 
 /// Nobody waits long for an answer that can be done without.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -71,18 +85,21 @@ impl Unchanged {
 /// are not looked at.
 pub(crate) async fn unchanged(aws: &Aws, objects: &[Object]) -> Unchanged {
     let reads = aws.shared::<Reads>();
-    let Some(client) = aws.tagging().cloned() else { return Unchanged(BTreeSet::new()) };
+    let (client, is_complete) = aws.tagging();
     if REFRESHING.try_with(|()| ()).is_err() || reads.refused.load(Ordering::Relaxed) {
         return Unchanged(BTreeSet::new());
     }
     // What is left out of the answer tells nothing of some services.
-    let telling = objects.iter().filter(|o| is_known(o.str("arn")) || !o.map("tags_all").is_empty());
+    let telling = objects.iter().filter(|object| {
+        let (arn, tagged) = (object.str("arn"), !object.map("tags_all").is_empty());
+        if is_complete { is_known(arn) || tagged } else { filter(arn).is_some() && tagged }
+    });
     let arns: Vec<String> = telling.map(|object| object.str("arn").to_string()).collect();
     if arns.is_empty() {
         return Unchanged(BTreeSet::new());
     }
-    let refused = reads.refused.clone();
-    let found = reads.loader.load(arns, |arns| fetch(client, arns, refused)).await;
+    let api = Api { client: client.clone(), is_complete, refused: reads.refused.clone() };
+    let found = reads.loader.load(arns, |arns| api.fetch(arns)).await;
     let same = |object: &&Object| {
         let Ok(Some(now)) = found.get(object.str("arn")) else { return false };
         let mut now = now.clone();
@@ -92,37 +109,55 @@ pub(crate) async fn unchanged(aws: &Aws, objects: &[Object]) -> Unchanged {
     Unchanged(objects.iter().filter(same).map(|object| object.str("arn").to_string()).collect())
 }
 
-async fn fetch(client: Client, arns: Vec<String>, refused: Arc<AtomicBool>) -> Answers<Tags> {
-    let worth = calls_saved(&arns) >= WORTH_A_CALL;
-    in_chunks(if worth { arns } else { Vec::new() }, ARNS, |arns| async {
-        let answer = ask(&client, arns).await;
-        if let Err(failure) = &answer {
-            tracing::debug!(failure = failure.brief(), "tags are asked for one by one");
-            refused.store(true, Ordering::Relaxed);
-        }
-        answer
-    })
-    .await
+/// How the API is asked.
+struct Api {
+    client: Client,
+    is_complete: bool,
+    refused: Arc<AtomicBool>,
 }
 
-async fn ask(client: &Client, arns: Vec<String>) -> Result<Vec<(String, Tags)>, Failure> {
-    let once = Config::builder()
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(ANSWER).build());
-    let call = client.get_resources().set_resource_arn_list(Some(arns.clone()));
-    let answer = call.customize().config_override(once).send().await.doing("reading tags of many resources")?;
-    // A list of ARNs is answered whole, unless by an emulator.
-    let whole = answer.pagination_token().is_none_or(str::is_empty);
-    let mut found: BTreeMap<String, Tags> = BTreeMap::new();
-    for resource in answer.resource_tag_mapping_list.unwrap_or_default() {
-        let tags = tags::own(resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
-        found.insert(resource.resource_arn.unwrap_or_default(), tags);
+impl Api {
+    async fn fetch(self, arns: Vec<String>) -> Answers<Tags> {
+        let worth = calls_saved(&arns) >= WORTH_A_CALL;
+        in_chunks(if worth { arns } else { Vec::new() }, ARNS, |arns| async {
+            let answer = self.ask(arns).await;
+            if let Err(failure) = &answer {
+                tracing::debug!(failure = failure.brief(), "tags are asked for one by one");
+                self.refused.store(true, Ordering::Relaxed);
+            }
+            answer
+        })
+        .await
     }
-    let of = |arn: String| {
-        let tags = found.remove(&arn).or_else(|| (whole && is_known(&arn)).then(Tags::new))?;
-        Some((arn, tags))
-    };
-    Ok(arns.into_iter().filter_map(of).collect())
+
+    async fn ask(&self, arns: Vec<String>) -> Result<Vec<(String, Tags)>, Failure> {
+        let once = Config::builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(ANSWER).build());
+        let call = self.client.get_resources();
+        // One or the other: a call with both is refused.
+        let call = match self.is_complete {
+            true => call.set_resource_arn_list(Some(arns.clone())),
+            false => {
+                let filters: BTreeSet<&str> = arns.iter().filter_map(|arn| filter(arn)).collect();
+                let filters = filters.into_iter().map(str::to_string).collect();
+                call.set_resource_type_filters(Some(filters)).resources_per_page(LONGEST_PAGE)
+            }
+        };
+        let answer = call.customize().config_override(once).send().await.doing("reading tags of many resources")?;
+        // A list of ARNs is answered whole, unless by an emulator.
+        let whole = self.is_complete && answer.pagination_token().is_none_or(str::is_empty);
+        let mut found: BTreeMap<String, Tags> = BTreeMap::new();
+        for resource in answer.resource_tag_mapping_list.unwrap_or_default() {
+            let tags = tags::own(resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
+            found.insert(resource.resource_arn.unwrap_or_default(), tags);
+        }
+        let of = |arn: String| {
+            let tags = found.remove(&arn).or_else(|| (whole && is_known(&arn)).then(Tags::new))?;
+            Some((arn, tags))
+        };
+        Ok(arns.into_iter().filter_map(of).collect())
+    }
 }
 
 /// How many calls the services would take: all but one tell the tags of one object at a time.
@@ -135,6 +170,12 @@ fn calls_saved(arns: &[String]) -> usize {
 
 fn service(arn: &str) -> Option<&str> {
     arn.split(':').nth(2)
+}
+
+/// What asks an emulator for objects like the one with an ARN.
+fn filter(arn: &str) -> Option<&'static str> {
+    let service = service(arn)?;
+    FILTERS.iter().find(|(name, _)| *name == service).map(|(_, filter)| *filter)
 }
 
 fn is_known(arn: &str) -> bool {
