@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use infra_catalog::{HalfDone, OpContext, Trace};
-use infra_provider::{Failure, Object};
+use infra_provider::{Failure, Identity, Object};
 use infra_value::{Kind, Value};
 use tokio::time::sleep;
 
@@ -98,7 +98,7 @@ pub(crate) async fn create(aws: &Aws, ty: &str, planned: Object, cx: &OpContext<
 /// The one object that was found and that nobody knows yet; an error where it cannot be told which it is.
 fn new_one(found: Result<Option<Vec<Object>>, Failure>, cx: &OpContext<'_>) -> Result<Option<Object>, ()> {
     let Ok(Some(found)) = found else { return Err(()) };
-    let mut found = found.into_iter().filter(|object| !(cx.held)(identity(object)));
+    let mut found = found.into_iter().filter(|object| !(cx.held)(Identity::new(object.id(), object.str("arn"))));
     match (found.next(), found.next()) {
         (one, None) => Ok(one),
         _ => Err(()),
@@ -141,14 +141,6 @@ fn completed(wanted: &Value, now: &Value) -> Value {
         (Kind::List(ty, w), Kind::List(_, n)) if w.len() == n.len() => Value::list(ty.clone(), all(w, n)),
         (Kind::Set(ty, w), Kind::Set(_, n)) if w.len() == 1 && n.len() == 1 => Value::set(ty.clone(), all(w, n)),
         _ => wanted.clone(),
-    }
-}
-
-/// What identifies an object among those of its type: task definitions have an id that all of a family share.
-fn identity(object: &Object) -> &str {
-    match object.str("arn") {
-        "" => object.id(),
-        arn => arn,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use infra_address::ProviderConfig;
 use infra_diag::{Diagnostic, Diagnostics};
-use infra_provider::{Configured, Imported, Problem, Readiness, Sought, Token};
+use infra_provider::{Configured, Identity, Imported, Problem, Readiness, Sought, Token};
 use infra_schema::Schema;
 use infra_state::{Instance, Intent, State};
 use infra_value::Value;
@@ -79,9 +79,9 @@ pub async fn recover(inputs: &mut PlanInputs<'_>, intents: &[Intent]) -> Recover
     Recovered { state, settled, problems }
 }
 
-/// Whether a state holds an object of a type with an ARN, or with an id if its type has none.
-pub(crate) fn holds(state: &State, ty: &str, id: &str) -> bool {
-    let is_it = |object: &Instance| stored_identity(object) == id;
+/// Whether a state holds an object of a type.
+pub(crate) fn holds(state: &State, ty: &str, sought: Identity<'_>) -> bool {
+    let is_it = |object: &Instance| stored_identity(object).is(sought);
     state.instances().any(|(address, _, slot)| &*address.resource.ty == ty && slot.objects().any(|(_, o)| is_it(o)))
 }
 
@@ -145,10 +145,6 @@ type Found = Result<Option<Vec<Imported>>, Problem>;
 impl Recovery<'_> {
     /// Takes everything that is known into the state. Whether what each intent made is the present object of its instance.
     fn take_all(&mut self, intents: &[Intent], found: &[(Option<&Schema>, &Found)]) -> Vec<bool> {
-        let ids = |found: &Found| match found {
-            Ok(Some(found)) => found.iter().map(|object| identity_of(&object.value).to_string()).collect(),
-            _ => BTreeSet::new(),
-        };
         let mut present = vec![false; intents.len()];
         // Those with an id first: what is theirs can then not be taken for one that was made for another instance, which
         // nothing tells apart from them and which may have begun before them.
@@ -157,8 +153,8 @@ impl Recovery<'_> {
         }
         for (at, intent) in intents.iter().enumerate().filter(|(_, intent)| !intent.made) {
             let (schema, here) = found[at];
-            let mine = ids(here);
-            let rivals = (at..intents.len()).filter(|i| !intents[*i].made && ids(found[*i].1) == mine).count();
+            let mine = identities(here);
+            let rivals = (at..intents.len()).filter(|i| !intents[*i].made && identities(found[*i].1) == mine).count();
             present[at] = self.take_found(intent, schema, here, rivals);
         }
         present
@@ -168,7 +164,7 @@ impl Recovery<'_> {
     fn take_made(&mut self, intent: &Intent) -> bool {
         let address = &intent.address;
         let (id, identity) = (stored_id(&intent.object), stored_identity(&intent.object));
-        if self.state.current(address).is_some_and(|object| stored_identity(object) == identity) {
+        if self.state.current(address).is_some_and(|object| stored_identity(object).is(identity)) {
             return true;
         }
         if holds(&self.state, &address.resource.ty, identity) {
@@ -191,7 +187,7 @@ impl Recovery<'_> {
             return false;
         };
         let ty = &intent.address.resource.ty;
-        let new: Vec<&Imported> = found.iter().filter(|o| !holds(&self.state, ty, identity_of(&o.value))).collect();
+        let new: Vec<&Imported> = found.iter().filter(|o| !holds(&self.state, ty, Identity::of(&o.value))).collect();
         let ids: Vec<String> = new.iter().map(|object| id_of(&object.value).to_string()).collect();
         if self.state.current(&intent.address).is_some() {
             self.left_over(intent, &ids);
@@ -306,19 +302,22 @@ impl Recovery<'_> {
     }
 }
 
+fn identities(found: &Found) -> BTreeSet<(&str, &str)> {
+    let all = found.as_ref().ok().and_then(Option::as_ref).into_iter().flatten();
+    all.map(|object| (id_of(&object.value), arn_of(&object.value))).collect()
+}
+
 fn stored_id(object: &Instance) -> &str {
     object.attributes.get("id").and_then(serde_json::Value::as_str).unwrap_or_default()
 }
 
-/// What identifies an object among those of its type: an id may be shared, as that of a family of task definitions is.
-fn stored_identity(object: &Instance) -> &str {
-    let arn = object.attributes.get("arn").and_then(serde_json::Value::as_str).filter(|arn| !arn.is_empty());
-    arn.unwrap_or_else(|| stored_id(object))
+fn stored_identity(object: &Instance) -> Identity<'_> {
+    let arn = object.attributes.get("arn").and_then(serde_json::Value::as_str).unwrap_or_default();
+    Identity::new(stored_id(object), arn)
 }
 
-fn identity_of(object: &Value) -> &str {
-    let arn = object.get("arn").and_then(Value::as_str).filter(|arn| !arn.is_empty());
-    arn.unwrap_or_else(|| id_of(object))
+fn arn_of(object: &Value) -> &str {
+    object.get("arn").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn id_of(object: &Value) -> &str {
@@ -336,12 +335,17 @@ mod tests {
     const PROVIDER: &str = "provider[\"registry.terraform.io/hashicorp/fake\"]";
 
     fn schema() -> Schema {
-        let text = r#"{"block": {"attributes": {"id": {"type": "string", "computed": true}}}}"#;
+        let text = r#"{"block": {"attributes": {
+            "id": {"type": "string", "computed": true},
+            "arn": {"type": "string", "computed": true}
+        }}}"#;
         infra_schema::parse_schema(text).expect("a schema")
     }
 
     fn object(id: Option<&str>) -> Instance {
-        let value = Value::object([("id", id.map_or(Value::null(infra_value::Type::String), Value::string))]);
+        // What was just created has no ARN yet.
+        let nothing = || Value::null(infra_value::Type::String);
+        let value = Value::object([("id", id.map_or_else(nothing, Value::string)), ("arn", nothing())]);
         codec::encode(&schema(), &value, &Private::default(), Vec::new())
     }
 
@@ -359,7 +363,7 @@ mod tests {
     fn found(ids: &[&str]) -> Found {
         let one = |id: &&str| Imported {
             ty: "fake_thing".into(),
-            value: Value::object([("id", Value::string(*id))]),
+            value: Value::object([("id", Value::string(*id)), ("arn", Value::string(format!("arn:{id}")))]),
             private: Private::default(),
         };
         Ok(Some(ids.iter().map(one).collect()))

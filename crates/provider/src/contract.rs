@@ -11,7 +11,7 @@ use infra_schema::Schema;
 use infra_value::{Path, Value};
 
 use crate::fleet::{FleetOrProblems, FleetSpec, ReleaseRules};
-use crate::{Attention, Problem, Remark, Token};
+use crate::{Attention, Identity, Problem, Remark, Token};
 
 /// Bytes that a provider keeps beside a resource instance in the state (`private`, there in base64).
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -218,8 +218,8 @@ pub enum Operation {
 /// writes it down at once, so that a killed run loses nothing.
 pub type Checkpoint<'a> = &'a (dyn Fn(Value) + Send + Sync);
 
-/// Whether the state holds an object of the same type with an ARN, or with an id if the type has none.
-pub type Held<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
+/// Whether the state holds an object of the same type.
+pub type Held<'a> = &'a (dyn Fn(Identity<'_>) -> bool + Send + Sync);
 
 /// One change to make.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 mod attention;
 mod contract;
 pub mod fleet;
+mod identity;
 mod object;
 pub mod plan;
 mod problem;
@@ -15,6 +16,7 @@ pub use contract::{
     Applied, ApplyRequest, Checkpoint, Configured, Held, Imported, MovedFrom, Opened, Operation, PlanRequest, Planned,
     Private, Provider, ReadRequest, Readiness, Sought,
 };
+pub use identity::Identity;
 pub use object::{IntoAttribute, Object, Part};
 pub use problem::{Failure, Problem};
 pub use token::{Token, date, prefix_of};

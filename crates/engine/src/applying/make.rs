@@ -6,7 +6,7 @@ use infra_address::{ResourceInstance, ResourceMode};
 use infra_diag::{Diagnostic, Severity};
 use infra_lang::config::{ProvisionerWhen, Resource as Block};
 use infra_provider::plan as rules;
-use infra_provider::{ApplyRequest, Configured, Private, Problem, Token};
+use infra_provider::{ApplyRequest, Configured, Identity, Private, Problem, Token};
 use infra_schema::Schema;
 use infra_state::{Instance, Intent};
 use infra_value::{Marks, Path, Value};
@@ -189,7 +189,8 @@ impl Applier<'_> {
                 state.set_current(address, &change.provider, Some(object.clone()));
             });
         };
-        let held = |id: &str| book.look(|state| crate::recovering::holds(state, &address.resource.ty, id));
+        let held =
+            |object: Identity<'_>| book.look(|state| crate::recovering::holds(state, &address.resource.ty, object));
         let applied = configured
             .apply(ApplyRequest {
                 ty: &address.resource.ty,
