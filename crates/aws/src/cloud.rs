@@ -44,7 +44,7 @@ impl Cloud for Aws {
         creating::look(self, api(ty)?, &planned.settled(None), trace).await
     }
 
-    async fn ready(&self, ty: &str, object: &Object, trace: &Trace) -> Result<(), Failure> {
+    async fn ready(&self, ty: &str, object: &Object, trace: &Trace) -> Result<Option<Object>, Failure> {
         creating::ready(self, api(ty)?, object, trace).await
     }
 

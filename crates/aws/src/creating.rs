@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use infra_catalog::{HalfDone, OpContext, Trace};
+use infra_catalog::{HalfDone, OpContext, Trace, catalog};
 use infra_provider::{Failure, Identity, Object};
 use infra_value::{Kind, Value};
 use tokio::time::sleep;
@@ -124,6 +124,10 @@ async fn finish(
         object.set(name, whole);
     }
     object.set("id", now.id());
+    let rules = catalog().resources.get(ty).map(|ty| ty.rules);
+    if let Some(finished) = rules.and_then(|rules| rules.finished(&wanted.value(), &object.value())) {
+        object = Object::new(block, &finished);
+    }
     update(aws, api, &now, &mut object, cx, &cx.tags, false).await?;
     read_new(aws, api, ty, &object).await
 }
@@ -164,15 +168,24 @@ pub(crate) async fn look(
     }
 }
 
-/// Waits until an object is there to be read and ready, as far as its creation is not long over.
-pub(crate) async fn ready(aws: &Aws, api: &dyn ResourceType, object: &Object, trace: &Trace) -> Result<(), Failure> {
-    while api.read_new(aws, object.clone()).await?.is_none() {
+/// Waits until an object is there to be read and ready, as far as its creation is not long over. How it was found.
+pub(crate) async fn ready(
+    aws: &Aws,
+    api: &dyn ResourceType,
+    object: &Object,
+    trace: &Trace,
+) -> Result<Option<Object>, Failure> {
+    let found = loop {
+        if let Some(found) = api.read_new(aws, object.clone()).await? {
+            break found;
+        }
         if !aws.lags() || now().saturating_sub(trace.began) >= LAG.as_secs() {
-            return Ok(());
+            return Ok(None);
         }
         sleep(LOOK_AGAIN).await;
-    }
-    api.ready(aws, object, trace).await
+    };
+    api.ready(aws, object, trace).await?;
+    Ok(Some(found))
 }
 
 /// Whether an object has exactly the tags that the create call gives.

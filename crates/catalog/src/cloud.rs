@@ -85,9 +85,10 @@ pub trait Cloud: Send + Sync {
     async fn find_created(&self, _ty: &str, _planned: Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
         Ok(None)
     }
-    /// Waits until an object whose creation was cut off is ready, as [`Cloud::create`] does. One that is gone is no failure.
-    async fn ready(&self, _ty: &str, _object: &Object, _trace: &Trace) -> Result<(), Failure> {
-        Ok(())
+    /// Waits until an object whose creation was cut off is ready, as [`Cloud::create`] does, and tells how it was found.
+    /// One that is gone is no failure; `None` where a cloud leaves no creation half done.
+    async fn ready(&self, _ty: &str, _object: &Object, _trace: &Trace) -> Result<Option<Object>, Failure> {
+        Ok(None)
     }
     /// Opens an ephemeral resource: the configuration, with what it does not set filled in.
     async fn open(&self, ty: &str, _config: Object) -> Result<Object, Failure> {

@@ -222,6 +222,11 @@ impl Recovery<'_> {
         let address = &intent.address;
         match readiness {
             Ok(Readiness::Ready) => {}
+            Ok(Readiness::Unfinished(private)) => {
+                if let Some(object) = &mut self.state.slot_mut(address, &intent.provider).current {
+                    object.private = private.0;
+                }
+            }
             Ok(Readiness::Failed(problem)) => {
                 if let Some(object) = &mut self.state.slot_mut(address, &intent.provider).current {
                     object.tainted = true;

@@ -138,11 +138,11 @@ impl Cloud for LocalCloud {
         }
     }
 
-    async fn ready(&self, ty: &str, object: &Object, trace: &Trace) -> Result<(), Failure> {
+    async fn ready(&self, ty: &str, object: &Object, trace: &Trace) -> Result<Option<Object>, Failure> {
         let seconds = trace.timeouts.of("create").as_secs();
         let request = Request::Ready { ty: ty.into(), object: encode(&object.clone().settled(None))?, seconds };
         match self.client.ask(&request).await?.last(|_| {}).await? {
-            Answer::Done => Ok(()),
+            Answer::Done => Ok(None),
             other => Err(unexpected(&other)),
         }
     }

@@ -293,6 +293,9 @@ pub struct Sought<'a> {
 pub enum Readiness {
     /// It is ready, or gone: a read tells.
     Ready,
+    /// It is ready, and has something that every new object gets and that a whole creation takes away. With this private
+    /// data the next plan takes it away.
+    Unfinished(Private),
     /// Its creation has failed.
     Failed(Problem),
 }

@@ -16,7 +16,7 @@ use infra_schema::Block;
 use infra_value::{Type, Value};
 
 use super::object::{applied, half_done, refreshed, with_null_as_empty};
-use super::private::{private, private_of_imported, timeouts};
+use super::private::{is_unfinished, private, private_of_imported, private_of_unfinished, timeouts};
 use super::unsupported;
 use crate::{Cloud, HalfDone, OpContext, ResourceType, Trace, catalog};
 
@@ -43,14 +43,21 @@ impl Configured for ConfiguredAws {
             PluginKind::Framework => plan_framework,
         };
         let (prior, config, proposed) = (request.prior, request.config, request.proposed);
-        let (value, requires_replace) = plan(ty.schema(), ty.rules, self.cloud.meta(), prior, config, proposed)?;
+        if kind == PluginKind::Sdk {
+            super::check::nulls_in_block(ty.block(), proposed)?;
+        }
+        let (mut value, requires_replace) = plan(ty.schema(), ty.rules, self.cloud.meta(), prior, config, proposed)?;
+        let was_cut_off = is_unfinished(request.private);
+        if was_cut_off && let Some(finished) = ty.rules.finished(config, &value) {
+            value = finished;
+        }
         if value != *prior {
             let problems = super::check::timeouts(&value);
             if !problems.is_empty() {
                 return Err(problems);
             }
         }
-        let private = if value == *prior { request.private.clone() } else { private(ty, &value) };
+        let private = if value == *prior && !was_cut_off { request.private.clone() } else { private(ty, &value) };
         Ok(Planned { value, requires_replace, private, legacy: kind == PluginKind::Sdk })
     }
 
@@ -141,7 +148,10 @@ impl Configured for ConfiguredAws {
         let ty = resource_type(sought.ty)?;
         let object = Object::new(ty.block().clone(), sought.object);
         match self.cloud.ready(ty.name, &object, &self.trace(ty, &sought)).await {
-            Ok(()) => Ok(Readiness::Ready),
+            Ok(Some(read)) if ty.rules.finished(sought.object, &read.value()).is_some() => {
+                Ok(Readiness::Unfinished(private_of_unfinished(ty, sought.object)))
+            }
+            Ok(_) => Ok(Readiness::Ready),
             Err(failure) if failure.is_uncertain() => Err(failure.into_problem()),
             Err(failure) => Ok(Readiness::Failed(failure.into_problem())),
         }
@@ -168,6 +178,7 @@ impl Configured for ConfiguredAws {
         let Some(ty) = catalog().data_sources.get(ty) else {
             return Err(vec![unsupported(ty)]);
         };
+        super::check::nulls_in_block(ty.block(), config)?;
         let object = Object::new(ty.block().clone(), config);
         let mut read = self.cloud.read_data(ty.name, object).await.map_err(|f| vec![f.into_problem()])?;
         if ty.schema().block.attributes.contains_key("id") && is_zero(read.raw("id")) {

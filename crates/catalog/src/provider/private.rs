@@ -15,6 +15,9 @@ use crate::{ResourceType, Timeouts};
 /// The key under which the timeouts are kept.
 const TIMEOUTS: &str = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0";
 
+/// The key that says that a creation was cut off. Terraform keeps what it does not know.
+const UNFINISHED: &str = "infra_unfinished";
+
 /// The timeouts that hold for an object: the type's own, overlaid with the `timeouts` block.
 pub(super) fn timeouts(ty: &ResourceType, object: &Value) -> Timeouts {
     let mut limits: BTreeMap<String, Duration> =
@@ -27,6 +30,20 @@ pub(super) fn timeouts(ty: &ResourceType, object: &Value) -> Timeouts {
 /// The private data of an object with these values.
 pub(super) fn private(ty: &ResourceType, object: &Value) -> Private {
     private_with(ty, object, ty.schema().version > 0)
+}
+
+/// The same for an object whose creation was cut off before it had taken away what every new object gets.
+pub(super) fn private_of_unfinished(ty: &ResourceType, object: &Value) -> Private {
+    let data = private(ty, object).0.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let mut data: Map<String, serde_json::Value> = data.unwrap_or_default();
+    data.insert(UNFINISHED.into(), true.into());
+    Private(Some(Arc::from(serde_json::Value::from(data).to_string().into_bytes())))
+}
+
+/// Whether private data is from [`private_of_unfinished`].
+pub(super) fn is_unfinished(private: &Private) -> bool {
+    let data = private.0.as_ref().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
+    data.is_some_and(|data| data.get(UNFINISHED).is_some())
 }
 
 /// The private data of an object that has just been imported: the schema's version is in it even if it is 0.

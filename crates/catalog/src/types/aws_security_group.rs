@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use infra_provider::plan::{Key, TypeRules};
+use infra_provider::plan::{Key, TypeRules, with_member};
 use infra_provider::{Part, Problem};
 use infra_value::Value;
 
@@ -32,6 +32,18 @@ pub(crate) fn check_rule_description(check: &mut Check<'_>) {
 pub(crate) fn check_networks(check: &mut Check<'_>) {
     check.text("cidr_blocks", |_, text| ipv4_network_error(text));
     check.text("ipv6_cidr_blocks", |_, text| ipv6_network_error(text));
+}
+
+/// Whether a rule is what AWS gives every new group: everything may leave.
+fn allows_all(rule: &Part<'_>) -> bool {
+    let only = |name: &str, all: &str| rule.strings(name).iter().all(|source| source == all);
+    let other = ["prefix_list_ids", "security_groups"].iter().any(|name| !rule.strings(name).is_empty());
+    rule.str("protocol") == "-1"
+        && rule.str("description").is_empty()
+        && only("cidr_blocks", "0.0.0.0/0")
+        && only("ipv6_cidr_blocks", "::/0")
+        && !other
+        && !rule.bool("self")
 }
 
 impl TypeRules for Rules {
@@ -92,6 +104,13 @@ impl TypeRules for Rules {
 
     fn member_default(&self, names: &[&str]) -> Option<Value> {
         matches!(names, ["ingress" | "egress", "self"]).then(|| Value::bool(false))
+    }
+
+    fn finished(&self, config: &Value, object: &Value) -> Option<Value> {
+        let is_wanted = config.get("egress").is_some_and(|egress| !egress.is_null() && !egress.is_empty());
+        let egress = object.get("egress").filter(|egress| !is_wanted && !egress.is_empty())?;
+        let none = Value::set(egress.ty().element()?.clone(), Vec::new());
+        Part::new(object).parts("egress").iter().all(allows_all).then(|| with_member(object, "egress", none))
     }
 
     fn upgrade(&self, version: u64, attributes: &mut serde_json::Map<String, serde_json::Value>) {

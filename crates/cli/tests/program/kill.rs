@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use crate::support::{Cloud, Fault, Folder, Proxy};
 
 const STACK: &str = "examples/three-tier";
@@ -132,6 +134,29 @@ fn a_busy_cloud_is_asked_again() {
     proxy.open();
     folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
     folder.infra(DESTROY).status(0);
+}
+
+/// A new group lets everything out until its creation has taken that back.
+#[test]
+fn a_group_whose_creation_was_cut_off_lets_nothing_out() {
+    let Some(cloud) = Cloud::start() else { return };
+    let proxy = Proxy::before(&cloud);
+    let configuration = r#"
+        resource "aws_vpc" "a" { cidr_block = "10.0.0.0/16" }
+        resource "aws_security_group" "a" { vpc_id = aws_vpc.a.id }
+    "#;
+    let folder = Folder::with(configuration).at(&proxy.url()).env("AWS_REGION", "eu-west-1");
+    proxy.set(|operation, _| (operation == "RevokeSecurityGroupEgress").then_some(Fault::Swallow));
+    let mut run = folder.start(APPLY);
+    assert!(proxy.stuck(QUIET, &mut run).is_some());
+    proxy.kill(&mut run);
+    // A plan shows it, and changes nothing.
+    folder.infra(["plan", "-input=false"]).status(0).says("1 to change");
+    folder.infra(APPLY).status(0).says("1 changed");
+    folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
+    let group = &folder.state()["resources"][0]["instances"][0];
+    assert_eq!((&group["attributes"]["egress"], &group["status"]), (&json!([]), &Json::Null));
+    assert_eq!(made(&proxy), BTreeMap::from(["CreateSecurityGroup", "CreateVpc"].map(|name| (name.to_string(), 1))));
 }
 
 /// A plan from before a run that was killed is stale; one from after it knows what was made.

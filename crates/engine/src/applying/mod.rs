@@ -219,6 +219,7 @@ impl Applier<'_> {
                     if let Some(object) = &mut slot.current {
                         object.dependencies.clone_from(&change.dependencies);
                         object.create_before_destroy = change.create_before_destroy;
+                        object.private.clone_from(&change.private.0);
                     }
                 }
                 if change.importing.is_some() {

@@ -116,6 +116,11 @@ pub trait TypeRules: Send + Sync {
     fn customise(&self, _diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         Ok(())
     }
+    /// An object without what the cloud gives every new one, and a creation takes away unless the configuration wants it;
+    /// `None` if there is no such thing.
+    fn finished(&self, _config: &Value, _object: &Value) -> Option<Value> {
+        None
+    }
     /// Framework types: attributes that keep the prior's value on update (UseStateForUnknown).
     fn keeps_state(&self, _names: &[&str]) -> bool {
         false
