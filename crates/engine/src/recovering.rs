@@ -100,8 +100,8 @@ impl<'t> Trail<'t> {
         Some(Trail { intent, schema, registry, configured: configured?, token: Token::of(&intent.token) })
     }
 
-    fn sought<'s>(&'s self, object: &'s Value) -> Sought<'s> {
-        Sought { ty: &self.intent.address.resource.ty, object, token: &self.token, began: self.intent.began }
+    fn sought<'s>(&'s self, object: &'s Value, planned: &'s Value) -> Sought<'s> {
+        Sought { ty: &self.intent.address.resource.ty, object, planned, token: &self.token, began: self.intent.began }
     }
 
     fn value(&self, object: &Instance) -> Option<Value> {
@@ -111,7 +111,7 @@ impl<'t> Trail<'t> {
 
     async fn look(&self) -> Found {
         match self.value(&self.intent.object) {
-            Some(planned) => self.configured.find_created(self.sought(&planned)).await,
+            Some(planned) => self.configured.find_created(self.sought(&planned, &planned)).await,
             None => Ok(None),
         }
     }
@@ -122,7 +122,8 @@ impl<'t> Trail<'t> {
         let Some(object) = state.current(address).and_then(|object| self.value(object)) else {
             return Ok(Readiness::Ready);
         };
-        let ready = self.configured.ready(self.sought(&object));
+        let planned = self.value(&self.intent.object).unwrap_or_else(|| object.clone());
+        let ready = self.configured.ready(self.sought(&object, &planned));
         let mut ready = std::pin::pin!(ready);
         tokio::select! {
             readiness = &mut ready => return readiness,

@@ -280,8 +280,10 @@ pub struct Applied {
 pub struct Sought<'a> {
     /// The resource type.
     pub ty: &'a str,
-    /// The object as it was planned, null where that was not known; or, once there is an id, as it is known.
+    /// The object as far as it is known: as it was planned, or as it was found.
     pub object: &'a Value,
+    /// The object as it was to be, null where that was not known.
+    pub planned: &'a Value,
     /// What the creation is known by.
     pub token: &'a Token,
     /// When it was begun, in seconds since 1970.

@@ -148,7 +148,7 @@ impl Configured for ConfiguredAws {
         let ty = resource_type(sought.ty)?;
         let object = Object::new(ty.block().clone(), sought.object);
         match self.cloud.ready(ty.name, &object, &self.trace(ty, &sought)).await {
-            Ok(Some(read)) if ty.rules.finished(sought.object, &read.value()).is_some() => {
+            Ok(Some(read)) if ty.rules.finished(sought.planned, &read.value()).is_some() => {
                 Ok(Readiness::Unfinished(private_of_unfinished(ty, sought.object)))
             }
             Ok(_) => Ok(Readiness::Ready),
@@ -178,7 +178,6 @@ impl Configured for ConfiguredAws {
         let Some(ty) = catalog().data_sources.get(ty) else {
             return Err(vec![unsupported(ty)]);
         };
-        super::check::nulls_in_block(ty.block(), config)?;
         let object = Object::new(ty.block().clone(), config);
         let mut read = self.cloud.read_data(ty.name, object).await.map_err(|f| vec![f.into_problem()])?;
         if ty.schema().block.attributes.contains_key("id") && is_zero(read.raw("id")) {

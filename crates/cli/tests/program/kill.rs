@@ -145,18 +145,23 @@ fn a_group_whose_creation_was_cut_off_lets_nothing_out() {
         resource "aws_vpc" "a" { cidr_block = "10.0.0.0/16" }
         resource "aws_security_group" "a" { vpc_id = aws_vpc.a.id }
     "#;
-    let folder = Folder::with(configuration).at(&proxy.url()).env("AWS_REGION", "eu-west-1");
-    proxy.set(|operation, _| (operation == "RevokeSecurityGroupEgress").then_some(Fault::Swallow));
-    let mut run = folder.start(APPLY);
-    assert!(proxy.stuck(QUIET, &mut run).is_some());
-    proxy.kill(&mut run);
-    // A plan shows it, and changes nothing.
-    folder.infra(["plan", "-input=false"]).status(0).says("1 to change");
-    folder.infra(APPLY).status(0).says("1 changed");
-    folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
-    let group = &folder.state()["resources"][0]["instances"][0];
-    assert_eq!((&group["attributes"]["egress"], &group["status"]), (&json!([]), &Json::Null));
-    assert_eq!(made(&proxy), BTreeMap::from(["CreateSecurityGroup", "CreateVpc"].map(|name| (name.to_string(), 1))));
+    for (stop, fault) in [("CreateSecurityGroup", Fault::Withhold), ("RevokeSecurityGroupEgress", Fault::Swallow)] {
+        let folder = Folder::with(configuration).at(&proxy.url()).env("AWS_REGION", "eu-west-1");
+        proxy.set(move |operation, _| (operation == stop).then_some(fault));
+        let mut run = folder.start(APPLY);
+        assert!(proxy.stuck(QUIET, &mut run).is_some(), "{stop}");
+        proxy.kill(&mut run);
+        // A plan shows it, and changes nothing.
+        folder.infra(["plan", "-input=false"]).status(0).says("1 to change");
+        folder.infra(APPLY).status(0).says("1 changed");
+        folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
+        let group = &folder.state()["resources"][0]["instances"][0];
+        assert_eq!((&group["attributes"]["egress"], &group["status"]), (&json!([]), &Json::Null));
+        assert_eq!(
+            made(&proxy),
+            BTreeMap::from(["CreateSecurityGroup", "CreateVpc"].map(|name| (name.to_string(), 1)))
+        );
+    }
 }
 
 /// A plan from before a run that was killed is stale; one from after it knows what was made.
