@@ -106,20 +106,25 @@ impl Aws {
     /// The Resource Groups Tagging API, and whether it is to be believed in what it leaves out: not where services have
     /// addresses of their own, and this one has none. Then an emulator is asked, and those know little of it.
     pub(crate) fn tagging(&self) -> (&aws_sdk_resourcegroupstagging::Client, bool) {
-        let emulated = !self.endpoints.is_empty() || self.sdk.endpoint_url().is_some();
         let named =
             self.endpoint(TAGGING).is_some() || std::env::var_os(TAGGING_URL).is_some_and(|url| !url.is_empty());
-        (self.any_tagging(), named || !emulated)
+        (self.any_tagging(), named || self.lags())
     }
 
     /// Whether what was just made may be missing in lists for some seconds: AWS itself is like that, an emulator is not.
     pub(crate) fn lags(&self) -> bool {
-        self.endpoints.is_empty() && self.sdk.endpoint_url().is_none()
+        self.endpoints.values().map(String::as_str).chain(self.sdk.endpoint_url()).all(is_of_aws)
     }
 
     fn endpoint(&self, names: &[&str]) -> Option<&String> {
         names.iter().find_map(|name| self.endpoints.get(*name))
     }
+}
+
+/// Whether an address is one of AWS itself, such as that of an endpoint in a VPC.
+fn is_of_aws(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', ':', '?']).next().unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
 }
 
 /// What the endpoint of the Resource Groups Tagging API is called in a provider block.
@@ -148,6 +153,7 @@ macro_rules! clients {
                             .interceptor(Calls)
                             .interceptor(crate::Observed)
                             .interceptor(crate::repeat::Once)
+                            .retry_classifier(crate::repeat::Quotas)
                             .retry_partition(retry_partition(stringify!($name)));
                         if let Some(url) = self.endpoint(&[$($key),+]) {
                             config = config.endpoint_url(url);
@@ -193,4 +199,23 @@ clients! {
     any_tagging: aws_sdk_resourcegroupstagging ["resourcegroupstaggingapi", "resourcegroupstagging"],
     /// STS.
     sts: aws_sdk_sts ["sts"],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_in_a_vpc_is_of_aws_and_an_emulator_is_not() {
+        for (url, wanted) in [
+            ("https://vpce-0a1b-2c3d.ecs.eu-west-1.vpce.amazonaws.com", true),
+            ("https://rds.cn-north-1.amazonaws.com.cn:443/", true),
+            ("https://kms.eu-west-1.api.aws/x", true),
+            ("http://127.0.0.1:5000", false),
+            ("http://localhost:4566/amazonaws.com", false),
+            ("https://evil-amazonaws.com", false),
+        ] {
+            assert_eq!(is_of_aws(url), wanted, "{url}");
+        }
+    }
 }

@@ -54,11 +54,16 @@ impl Cloud for Aws {
         let wanted = if tags_last { cx.tags.clone() } else { planned.map("tags_all") };
         let mut object = planned.settled(Some(prior));
         match update(self, api, prior, &mut object, cx, &wanted, tags_last).await {
-            Ok(()) if api.reads_back() => match read_new(self, api, ty, &object).await {
+            Ok(()) if api.reads_back_changes() => match read_new(self, api, ty, &object).await {
                 Ok(read) => Ok(read),
                 Err(failure) => Err(HalfDone { object: Some(object), failure }),
             },
-            Ok(()) => Ok(object),
+            Ok(()) => {
+                if object.block().attributes.contains_key("tags_all") {
+                    object.set("tags_all", wanted);
+                }
+                Ok(object)
+            }
             Err(failure) => Err(HalfDone { object: Some(object), failure }),
         }
     }

@@ -51,6 +51,7 @@ pub async fn connect(config: &Value) -> Result<Aws, Vec<Problem>> {
 pub async fn connect_as(config: &Value, block: &'static str) -> Result<Aws, Vec<Problem>> {
     let settings = settings(config, &|name| std::env::var(name).ok().filter(|v| !v.is_empty()))?;
     let settings = Settings { block, ..settings };
+    check_endpoints(&settings, std::env::var("AWS_ENDPOINT_URL").ok()).map_err(|problem| vec![problem])?;
     let sdk = sdk_config(&settings).await.map_err(|problem| vec![problem])?;
     check_region(&settings, &sdk).map_err(|problem| vec![problem])?;
     let aws = Aws::new(sdk, settings.endpoints.clone()).with_tags(settings.tags.clone());
@@ -252,6 +253,33 @@ fn http_client(settings: &Settings) -> Result<SharedHttpClient, Problem> {
     Ok(telling(client))
 }
 
+/// Whether the word before the number is one that regions have: of a region that is misspelled, only the network would
+/// tell, after a while.
+fn names_a_direction(region: &str) -> bool {
+    let word = region.rsplit('-').nth(1).unwrap_or_default();
+    ["central", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest"].contains(&word)
+}
+
+/// An address that is none would be told only in the words of the HTTP client.
+fn check_endpoints(settings: &Settings, everywhere: Option<String>) -> Result<(), Problem> {
+    let of_block =
+        settings.endpoints.iter().map(|(service, url)| (format!("endpoints.{service} in the {}", settings.block), url));
+    let everywhere = everywhere.filter(|url| !url.is_empty());
+    let all = everywhere.iter().map(|url| ("AWS_ENDPOINT_URL".to_string(), url)).chain(of_block);
+    let is_url = |url: &str| {
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
+    };
+    match all.into_iter().find(|(_, url)| !is_url(url)) {
+        None => Ok(()),
+        Some((place, url)) => {
+            let detail =
+                format!("{place} is {url:?}, which is no URL. Write it like https://host:port, or take it out.");
+            Err(Problem::error("Invalid AWS endpoint", detail))
+        }
+    }
+}
+
 fn check_region(settings: &Settings, sdk: &SdkConfig) -> Result<(), Problem> {
     let at = Path::attribute("region");
     let Some(region) = sdk.region() else {
@@ -262,7 +290,8 @@ fn check_region(settings: &Settings, sdk: &SdkConfig) -> Result<(), Problem> {
         );
         return Err(Problem::error("No AWS region", detail).at(at));
     };
-    if !settings.skip_region_validation && partition::of_region(region.as_ref()).name.is_empty() {
+    let known = !partition::of_region(region.as_ref()).name.is_empty() && names_a_direction(region.as_ref());
+    if !settings.skip_region_validation && !known {
         let detail = format!(
             "{:?} is not a region of AWS. Correct it, or set skip_region_validation = true if it is meant.",
             region.as_ref()
@@ -354,6 +383,18 @@ fn explain(error: &SdkError<GetCallerIdentityError>, settings: &Settings) -> Pro
                     format!("{answer}\nThe key may be wrong, deleted, or of another partition."),
                 )
             }
+            // What has no code is no answer of AWS.
+            "an error" => {
+                let status =
+                    error.raw_response().map(|answer| format!(" with HTTP status {}", answer.status().as_u16()));
+                let detail = format!(
+                    "What answered GetCallerIdentity{} does not seem to be AWS.\nCheck a proxy, and AWS_ENDPOINT_URL or \
+                     endpoints in the {} if one is set.",
+                    status.unwrap_or_default(),
+                    settings.block
+                );
+                Problem::error("AWS credentials could not be checked", detail)
+            }
             _ => Problem::error("AWS credentials could not be checked", answer),
         };
     }
@@ -363,4 +404,34 @@ fn explain(error: &SdkError<GetCallerIdentityError>, settings: &Settings) -> Pro
         settings.block
     );
     Problem::error("AWS cannot be reached", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_is_misspelled_is_told_before_the_network_is_asked() {
+        for region in
+            ["eu-west-1", "ap-southeast-7", "us-gov-east-1", "cn-northwest-1", "us-isob-east-1", "mx-central-1"]
+        {
+            assert!(names_a_direction(region), "{region}");
+        }
+        for region in ["eu-wets-1", "zz", "eu-1", ""] {
+            assert!(!names_a_direction(region), "{region}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_a_url() {
+        let told = |url: &str, ec2: &str| {
+            let endpoints = [("ec2".to_string(), ec2.to_string())].into_iter().collect();
+            let settings = Settings { block: "provider block", endpoints, ..Settings::default() };
+            check_endpoints(&settings, Some(url.to_string())).err().map(|problem| problem.detail).unwrap_or_default()
+        };
+        assert_eq!(told("", "https://x"), "");
+        assert_eq!(told("http://127.0.0.1:1", "http://y/z"), "");
+        assert!(told("not a url", "https://x").starts_with("AWS_ENDPOINT_URL is \"not a url\""));
+        assert!(told("", "localhost:4566").starts_with("endpoints.ec2 in the provider block is \"localhost:4566\""));
+    }
 }

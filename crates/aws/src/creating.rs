@@ -10,15 +10,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use infra_catalog::{HalfDone, OpContext, Trace, catalog};
 use infra_provider::{Failure, Identity, Object};
 use infra_value::{Kind, Value};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::Aws;
 use crate::cloud::{api, read_new, update};
 use crate::resource::ResourceType;
+use crate::{Aws, recent};
 
 /// How often a creation is taken up again after calls that were not answered.
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Pauses while something that was just made is not seen yet.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// How long something new may be missing in lists.
 const LAG: Duration = Duration::from_secs(30);
@@ -34,6 +38,7 @@ pub(crate) async fn create(aws: &Aws, ty: &str, planned: Object, cx: &OpContext<
     let told = AtomicBool::new(false);
     let checkpoint = |object: &Object| {
         told.store(true, Ordering::Relaxed);
+        recent::note(aws, object);
         (cx.checkpoint)(object);
         drop(twins.lock().unwrap_or_else(PoisonError::into_inner).take());
     };
@@ -48,12 +53,21 @@ pub(crate) async fn create(aws: &Aws, ty: &str, planned: Object, cx: &OpContext<
     let trace = Trace { token: cx.token.clone(), tags: cx.tags.clone(), began: now(), timeouts: cx.timeouts.clone() };
     let mut object = wanted.clone();
     let mut attempt = 0;
+    let (start, mut pause) = (Instant::now(), FIRST_PAUSE);
     let done = loop {
         let done = api.create(aws, &mut object, &own).await;
         if !object.id().is_empty() && !told.load(Ordering::Relaxed) {
             checkpoint(&object);
         }
         let Err(failure) = done else { break Ok(()) };
+        // What it is made of may be so new that it is not known everywhere.
+        if object.id().is_empty() && recent::is_unseen(aws, &failure) && start.elapsed() < recent::UNSEEN {
+            tracing::debug!(ty, failure = failure.brief(), "will be tried again: what it needs was just made");
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            object = wanted.clone();
+            continue;
+        }
         attempt += 1;
         if !failure.is_uncertain() || attempt > ATTEMPTS {
             break Err(failure);

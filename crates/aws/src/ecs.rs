@@ -61,10 +61,8 @@ pub(crate) async fn wait_gone(aws: &Aws, name: &str) -> Result<(), Failure> {
     wait.until_gone(|| async {
         let found = describe_clusters(aws.ecs().clone(), vec![name.to_string()]).await?;
         Ok(match found.into_iter().next() {
-            Some((_, cluster)) => {
-                let status = cluster.status().unwrap_or("");
-                Seen::<()>::by_state((), status, &["ACTIVE", "DEPROVISIONING"], &[])
-            }
+            // Whatever state it was in when it was deleted may be seen a little longer.
+            Some((_, cluster)) => Seen::<()>::Pending(cluster.status().unwrap_or("").to_string()),
             None => Seen::Missing,
         })
     })

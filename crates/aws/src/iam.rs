@@ -9,17 +9,28 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{EntityType, Role, RoleDetail, Tag};
 use futures::future::{join, join_all, try_join};
 use infra_provider::Failure;
+use tokio::time::Instant;
 
 use crate::Aws;
 use crate::batch::{Answers, Loader, in_chunks};
 use crate::error::Doing;
 use crate::time::rfc3339;
+use crate::wait::retry;
 
 /// The code for "no such role, policy, …".
 pub(crate) const GONE: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
 
 /// How long changes of IAM may take to be seen everywhere.
 pub(crate) const PROPAGATION: Duration = Duration::from_secs(2 * 60);
+
+/// IAM takes one change of a role at a time.
+pub(crate) const BUSY: &[&str] = &["ConcurrentModification", "ConcurrentModificationException"];
+
+/// What is attached or was just detached is in the way of a deletion.
+pub(crate) const IN_USE: &[&str] = &["DeleteConflict", "DeleteConflictException"];
+
+/// How long a role that was just made may be unknown to other calls.
+const NEW: Duration = Duration::from_secs(30);
 
 /// How many calls asking for one role takes; and from how many on the account is listed instead.
 const CALLS_PER_ROLE: usize = 4;
@@ -69,6 +80,21 @@ pub(crate) fn inline_key(role: &str, policy: &str) -> String {
 /// The key of the policies that are attached to a role.
 pub(crate) fn attached_key(role: &str) -> String {
     format!("attached/{role}")
+}
+
+/// Makes a call that changes a role, again while the role is being changed, or is so new that it is not found.
+pub(crate) async fn change<T, F, Fut>(aws: &Aws, call: F) -> Result<T, Failure>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Failure>>,
+{
+    let began = Instant::now();
+    let unseen = |failure: &Failure| aws.lags() && is_unknown_role(failure) && began.elapsed() < NEW;
+    retry(PROPAGATION, |failure| failure.is(BUSY) || unseen(failure), call).await
+}
+
+fn is_unknown_role(failure: &Failure) -> bool {
+    failure.is(GONE) && failure.message.contains("role with name")
 }
 
 /// Looks facts up.

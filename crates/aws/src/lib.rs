@@ -20,6 +20,7 @@ mod observed;
 mod policy;
 mod rds;
 mod reach;
+mod recent;
 mod repeat;
 mod resource;
 mod route53;

@@ -131,7 +131,7 @@ impl Intercept for Observed {
 }
 
 /// The error code of an answer: from its header, or from where XML and JSON have it.
-fn code(answer: &HttpResponse) -> Option<String> {
+pub(crate) fn code(answer: &HttpResponse) -> Option<String> {
     if answer.status().is_success() {
         return None;
     }

@@ -22,13 +22,21 @@ pub(crate) const NO_INSTANCE: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFo
 
 /// How long an instance may say that it is available while values are still pending: some changes wait for a restart.
 const MOST_PENDING: Duration = Duration::from_secs(3 * 60);
+/// The same where values are to wait for the maintenance window.
+const MOST_SCHEDULED: Duration = Duration::from_secs(30);
 
-const READY: &[&str] = &["available", "storage-optimization"];
+/// An instance may be available for a moment between two things that are done to it, and for one that is gone the
+/// groups that it used are in use a little longer: both are seen so often, so far apart.
+const CONFIRMATIONS: u32 = 3;
+const APART: Duration = Duration::from_secs(10);
+
+const READY: &[&str] = &["available", "storage-initialization", "storage-optimization"];
 const CHANGING: &[&str] = &[
     "backing-up",
     "configuring-enhanced-monitoring",
     "configuring-iam-database-auth",
     "configuring-log-exports",
+    "converting-to-vpc",
     "creating",
     "maintenance",
     "modifying",
@@ -38,24 +46,9 @@ const CHANGING: &[&str] = &[
     "resetting-master-credentials",
     "starting",
     "stopping",
+    "storage-config-upgrade",
     "storage-full",
     "upgrading",
-];
-const GOING: &[&str] = &[
-    "available",
-    "backing-up",
-    "configuring-enhanced-monitoring",
-    "configuring-log-exports",
-    "creating",
-    "delete-precheck",
-    "deleting",
-    "incompatible-parameters",
-    "incompatible-restore",
-    "modifying",
-    "starting",
-    "stopping",
-    "storage-full",
-    "storage-optimization",
 ];
 
 /// A filter.
@@ -149,6 +142,11 @@ pub(crate) async fn by_identifier(client: &Client, identifier: &str) -> Result<O
     }
 }
 
+/// A wait that confirms what it sees where that may go again.
+fn confirming(aws: &Aws, wait: Wait) -> Wait {
+    if aws.lags() { wait.in_a_row(CONFIRMATIONS).again_after(APART) } else { wait }
+}
+
 /// Waits until an instance is available and what was to be changed at once has been.
 pub(crate) async fn wait_available(
     aws: &Aws,
@@ -156,13 +154,27 @@ pub(crate) async fn wait_available(
     operation: &str,
     limit: Duration,
 ) -> Result<DbInstance, Failure> {
+    available(aws, id, operation, limit, MOST_PENDING).await
+}
+
+/// Waits until an instance is available whose changes are left to its maintenance window.
+pub(crate) async fn wait_scheduled(aws: &Aws, id: &str, limit: Duration) -> Result<DbInstance, Failure> {
+    available(aws, id, "update", limit, MOST_SCHEDULED).await
+}
+
+async fn available(
+    aws: &Aws,
+    id: &str,
+    operation: &str,
+    limit: Duration,
+    most_pending: Duration,
+) -> Result<DbInstance, Failure> {
     let start = Instant::now();
-    Wait::new(format!("waiting for RDS DB Instance ({id}) {operation}"), limit)
-        .in_a_row(if operation == "create" { 1 } else { 3 })
+    confirming(aws, Wait::new(format!("waiting for RDS DB Instance ({id}) {operation}"), limit))
         .until(|| async {
             let Some(instance) = instance(aws.rds(), id).await? else { return Ok(Seen::Missing) };
             let status = instance.db_instance_status().unwrap_or_default().to_string();
-            if READY.contains(&&*status) && !is_settled(&instance) && start.elapsed() < MOST_PENDING {
+            if READY.contains(&&*status) && !is_settled(&instance) && start.elapsed() < most_pending {
                 return Ok(Seen::Pending(format!("{status}, with changes pending")));
             }
             Ok(Seen::by_state(instance, &status, CHANGING, READY))
@@ -182,6 +194,12 @@ fn is_settled(instance: &DbInstance) -> bool {
             || pending.backup_retention_period().is_some()
             || pending.multi_az().is_some()
             || pending.engine_version().is_some()
+            || pending.license_model().is_some()
+            || pending.ca_certificate_identifier().is_some()
+            || pending.db_subnet_group_name().is_some()
+            || pending.pending_cloudwatch_logs_exports().is_some()
+            || pending.iam_database_authentication_enabled().is_some()
+            || pending.dedicated_log_volume().is_some()
             || pending.iops().is_some()
             || pending.storage_throughput().is_some()
             || pending.storage_type().is_some()
@@ -192,10 +210,11 @@ fn is_settled(instance: &DbInstance) -> bool {
 
 /// Waits until an instance is gone.
 pub(crate) async fn wait_gone(aws: &Aws, identifier: &str, limit: Duration) -> Result<(), Failure> {
-    Wait::new(format!("waiting for RDS DB Instance ({identifier}) delete"), limit)
+    confirming(aws, Wait::new(format!("waiting for RDS DB Instance ({identifier}) delete"), limit))
         .until_gone(|| async {
             let Some(instance) = by_identifier(aws.rds(), identifier).await? else { return Ok(Seen::Missing) };
-            Ok(Seen::<()>::by_state((), instance.db_instance_status().unwrap_or_default(), GOING, &[]))
+            // Whatever state it was in when it was deleted may be seen a little longer.
+            Ok(Seen::<()>::Pending(instance.db_instance_status().unwrap_or_default().to_string()))
         })
         .await
 }
@@ -209,6 +228,21 @@ mod tests {
         assert!(is_resource_id("db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
         for identifier in ["main", "db-", "db-a", "db-main-1"] {
             assert!(!is_resource_id(identifier), "{identifier}");
+        }
+    }
+
+    #[test]
+    fn an_instance_with_something_pending_is_not_settled() {
+        use aws_sdk_rds::types::{PendingCloudwatchLogsExports, PendingModifiedValues};
+        let exports = PendingCloudwatchLogsExports::builder().log_types_to_enable("postgresql").build();
+        let pending = PendingModifiedValues::builder();
+        for (pending, settled) in [
+            (pending.clone().build(), true),
+            (pending.clone().pending_cloudwatch_logs_exports(exports).build(), false),
+            (pending.ca_certificate_identifier("rds-ca-rsa4096-g1").build(), false),
+        ] {
+            let instance = DbInstance::builder().pending_modified_values(pending).build();
+            assert_eq!(is_settled(&instance), settled);
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Calls that must not be sent again before somebody has looked: they make something, and would make it twice, or fail
-//! because it is there already.
+//! Calls that must not be sent again. Some not before somebody has looked: they make something, and would make it twice,
+//! or fail because it is there already. Some not at all: what they ask for will not be had by waiting.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{FinalizerInterceptorContextRef, InterceptorContext};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
@@ -13,10 +14,12 @@ use aws_smithy_types::retry::RetryConfig;
 const MAKING: &[&str] = &[
     "AllocateAddress",
     "AssociateRouteTable",
+    "AssociateVpcCidrBlock",
     "AttachInternetGateway",
     "AuthorizeSecurityGroupEgress",
     "AuthorizeSecurityGroupIngress",
     "ChangeResourceRecordSets",
+    "ImportCertificate",
     "PutParameter",
     "RegisterTaskDefinition",
     "RequestCertificate",
@@ -55,6 +58,32 @@ impl Intercept for Once {
     }
 }
 
+/// What says that a quota is used up. The SDK takes it for "too many calls", and would try for minutes.
+const USED_UP: &str = "LimitExceededException";
+
+/// Keeps the SDK from repeating calls that a quota forbids.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quotas;
+
+impl ClassifyRetry for Quotas {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let refused = matches!(context.output_or_error(), Some(Err(_)));
+        match context.response().filter(|_| refused).and_then(crate::observed::code).as_deref() {
+            Some(USED_UP) => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "quotas"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        // The last one has the last word.
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
 /// Whether an operation makes something new each time.
 fn makes(operation: &str) -> bool {
     // Tags are put in their place.
@@ -72,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_makes_something_is_not_repeated_blindly() {
-        for operation in ["CreateVpc", "CreateDBInstance", "AllocateAddress", "CreateRoute"] {
+        for operation in ["CreateVpc", "CreateDBInstance", "AllocateAddress", "CreateRoute", "ImportCertificate"] {
             assert!(makes(operation), "{operation}");
         }
         for operation in ["CreateTags", "DescribeVpcs", "PutRolePolicy", "DeleteVpc"] {

@@ -27,6 +27,11 @@ pub(crate) trait ResourceType: Send + Sync {
         true
     }
 
+    /// Whether an object is read after an update. Where it is not, what was planned is stored, whatever came of it.
+    fn reads_back_changes(&self) -> bool {
+        self.reads_back()
+    }
+
     /// Creates the object and waits until it is ready. Sets `id` as soon as it is known and then calls
     /// `cx.checkpoint`. A failure after that leaves a half-made object. Unknown attributes are null.
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure>;

@@ -21,6 +21,8 @@ pub(crate) const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
 
 /// All calls of an account together may be five in a second.
 const SLOWEST_POLL: Duration = Duration::from_secs(5);
+/// A change takes half a minute, or, on an emulator, no time.
+const FIRST_POLL: Duration = Duration::from_secs(2);
 const PAGE: i32 = 300;
 
 /// What records of one name and type are told apart by.
@@ -176,9 +178,13 @@ pub(crate) async fn wait_in_sync(aws: &Aws, change: Option<&ChangeInfo>, limit: 
     let id = change.id().strip_prefix("/change/").unwrap_or(change.id());
     Wait::new(format!("waiting for Route 53 change ({id}) to be everywhere"), limit)
         .at_most_every(SLOWEST_POLL)
+        .again_after(FIRST_POLL)
         .until(|| async {
             let answer = aws.route53().get_change().id(id).send().await;
-            let answer = answer.doing(format!("reading Route 53 change ({id})"))?;
+            let answer = match answer.doing(format!("reading Route 53 change ({id})")) {
+                Err(failure) if failure.is(&["NoSuchChange"]) => return Ok(Seen::Missing),
+                answer => answer?,
+            };
             let status = answer.change_info().map_or("", |info| info.status().as_str());
             Ok(Seen::by_state((), status, &["PENDING"], &["INSYNC"]))
         })

@@ -51,13 +51,15 @@ pub(crate) struct Wait {
     timeout: Duration,
     not_found: u32,
     in_a_row: u32,
+    first: Duration,
     longest: Duration,
 }
 
 impl Wait {
     /// `doing` is said when it fails: `waiting for EC2 VPC (vpc-1) create`.
     pub(crate) fn new(doing: impl Into<String>, timeout: Duration) -> Wait {
-        Wait { doing: doing.into(), timeout, not_found: 20, in_a_row: 1, longest: LONGEST_PAUSE }
+        let (first, longest) = (FIRST_PAUSE, LONGEST_PAUSE);
+        Wait { doing: doing.into(), timeout, not_found: 20, in_a_row: 1, first, longest }
     }
     /// How many times in a row the object may be missing.
     #[must_use]
@@ -68,6 +70,11 @@ impl Wait {
     #[must_use]
     pub(crate) fn in_a_row(self, in_a_row: u32) -> Wait {
         Wait { in_a_row, ..self }
+    }
+    /// The pause after the first poll.
+    #[must_use]
+    pub(crate) fn again_after(self, first: Duration) -> Wait {
+        Wait { first, ..self }
     }
     /// The longest pause between polls.
     #[must_use]
@@ -82,7 +89,7 @@ impl Wait {
         Fut: Future<Output = Result<Seen<T>, Failure>>,
     {
         let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.first;
         let (mut missing, mut seen) = (0, 0);
         loop {
             let state = match poll().await? {
@@ -92,7 +99,7 @@ impl Wait {
                         return Ok(value);
                     }
                     // Confirmation is wanted, not time.
-                    pause = FIRST_PAUSE;
+                    pause = self.first;
                     "seen, to be confirmed".to_string()
                 }
                 Seen::Pending(state) => {
@@ -119,7 +126,7 @@ impl Wait {
         Fut: Future<Output = Result<Seen<T>, Failure>>,
     {
         let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.first;
         let mut gone = 0;
         loop {
             let state = match poll().await? {
@@ -128,7 +135,7 @@ impl Wait {
                     if gone >= self.in_a_row {
                         return Ok(());
                     }
-                    pause = FIRST_PAUSE;
+                    pause = self.first;
                     "gone, to be confirmed".to_string()
                 }
                 Seen::Pending(state) => {

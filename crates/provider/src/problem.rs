@@ -74,7 +74,23 @@ impl Failure {
     }
     /// Whether a call failed without an answer that says so: what it was to do may have been done.
     pub fn is_uncertain(&self) -> bool {
-        const SAYS_NOTHING: &[&str] = &["InternalError", "InternalFailure", "InternalServerError", "ServerException"];
+        // Each service has its own name for an error of its own making.
+        const SAYS_NOTHING: &[&str] = &[
+            "InternalError",
+            "InternalErrorException",
+            "InternalException",
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServerException",
+            "InternalServiceError",
+            "InternalServiceException",
+            "InternalServiceFault",
+            "KMSInternalException",
+            "ServerException",
+            "ServiceFailure",
+            "ServiceFailureException",
+            "ServiceUnavailableException",
+        ];
         self.operation.is_some() && (self.code.is_none() || self.is(SAYS_NOTHING))
     }
     /// For logs: operation, code and request; the cloud's message is left out, for it may repeat what it was sent.
@@ -113,3 +129,24 @@ impl fmt::Display for Failure {
     }
 }
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_service_itself_does_not_say_whether_anything_was_done() {
+        let said = |code: Option<&str>| Failure {
+            operation: Some("CreateKey".into()),
+            code: code.map(str::to_string),
+            ..Failure::new("creating", "no")
+        };
+        for code in [None, Some("KMSInternalException"), Some("ServiceFailure"), Some("ServiceUnavailableException")] {
+            assert!(said(code).is_uncertain(), "{code:?}");
+        }
+        for code in ["LimitExceededException", "AlreadyExistsException", "ThrottlingException"] {
+            assert!(!said(Some(code)).is_uncertain(), "{code}");
+        }
+        assert!(!Failure::new("waiting", "no").is_uncertain());
+    }
+}

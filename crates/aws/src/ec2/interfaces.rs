@@ -9,7 +9,7 @@ use infra_provider::Failure;
 use crate::Aws;
 use crate::ec2::filter;
 use crate::error::{Doing, ignoring};
-use crate::wait::{Seen, Wait};
+use crate::wait::{Seen, Wait, retry};
 
 /// Lambda takes its time to let go of its interfaces.
 const LAMBDA: Duration = Duration::from_secs(45 * 60);
@@ -45,8 +45,15 @@ async fn remove(aws: &Aws, eni: &NetworkInterface, limit: Duration) -> Result<()
         let free = |state: &NetworkInterfaceStatus| *state == NetworkInterfaceStatus::Available;
         wait_for(aws, id, limit, "detach", free).await?;
     }
-    let call = aws.ec2().delete_network_interface().network_interface_id(id);
-    ignoring(call.send().await.doing(format!("deleting EC2 Network Interface ({id})")), GONE)
+    let doing = format!("deleting EC2 Network Interface ({id})");
+    let call = || async { aws.ec2().delete_network_interface().network_interface_id(id).send().await.doing(&doing) };
+    ignoring(retry(limit, is_in_use, call).await, GONE)
+}
+
+/// Whether an interface is used again: one of Lambda seems free now and then before it is.
+fn is_in_use(failure: &Failure) -> bool {
+    failure.is(&["InvalidNetworkInterface.InUse"])
+        || (failure.is(&["InvalidParameterValue"]) && failure.message.contains("currently in use"))
 }
 
 async fn wait_for(

@@ -10,8 +10,8 @@ use infra_catalog::network::{canonical_v6, protocol};
 use infra_provider::{Failure, Part};
 use infra_value::Value;
 
-use crate::Aws;
 use crate::error::{Doing, ignoring};
+use crate::{Aws, recent};
 
 pub(crate) const GROUP_GONE: &[&str] = &["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"];
 
@@ -37,7 +37,7 @@ pub(crate) enum Source {
 /// Protocol, ports, description.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Traffic {
-    /// Normalised.
+    /// In the usual spelling, where it is not as the cloud tells it.
     pub protocol: String,
     pub from: i64,
     pub to: i64,
@@ -158,14 +158,16 @@ pub(crate) async fn authorize(
 ) -> Result<Vec<String>, Failure> {
     let made = match direction {
         Direction::Ingress => {
-            let call = aws.ec2().authorize_security_group_ingress().group_id(group);
-            let answer = call.set_ip_permissions(Some(permissions)).send().await;
-            answer.doing(format!("authorizing Security Group ({group}) ingress rules"))?.security_group_rules
+            let call =
+                aws.ec2().authorize_security_group_ingress().group_id(group).set_ip_permissions(Some(permissions));
+            let doing = format!("authorizing Security Group ({group}) ingress rules");
+            recent::once_seen(aws, || async { call.clone().send().await.doing(&doing) }).await?.security_group_rules
         }
         Direction::Egress => {
-            let call = aws.ec2().authorize_security_group_egress().group_id(group);
-            let answer = call.set_ip_permissions(Some(permissions)).send().await;
-            answer.doing(format!("authorizing Security Group ({group}) egress rules"))?.security_group_rules
+            let call =
+                aws.ec2().authorize_security_group_egress().group_id(group).set_ip_permissions(Some(permissions));
+            let doing = format!("authorizing Security Group ({group}) egress rules");
+            recent::once_seen(aws, || async { call.clone().send().await.doing(&doing) }).await?.security_group_rules
         }
     };
     Ok(made.unwrap_or_default().into_iter().filter_map(|rule| rule.security_group_rule_id).collect())
@@ -199,13 +201,15 @@ pub(crate) fn blocks(owner: &str, group: &str, remote: &[IpPermission], state: &
     let mut blocks = Vec::new();
     for part in state {
         let (mut traffic, rule) = (traffic(part), written(part));
-        let same = |t: &Traffic| (&t.protocol, t.from, t.to) == (&traffic.protocol, traffic.from, traffic.to);
+        let same =
+            |t: &Traffic| (protocol(&t.protocol), t.from, t.to) == (traffic.protocol.clone(), traffic.from, traffic.to);
         let fits = |t: &Traffic, r: &Rule| same(t) && r.has_all_of(&rule);
         let by_description = remote.iter().position(|(t, r)| fits(t, r) && t.description == traffic.description);
         let Some(at) = by_description.or_else(|| remote.iter().position(|(t, r)| fits(t, r))) else { continue };
         let (found, left) = &mut remote[at];
         left.take(&rule);
         traffic.description.clone_from(&found.description);
+        traffic.protocol = part.str("protocol").to_string();
         blocks.push(block(&traffic, &rule));
     }
     let rest = remote.iter().filter(|(_, rule)| !rule.is_empty());
@@ -219,7 +223,8 @@ fn told(owner: &str, group: &str, permissions: &[IpPermission]) -> Vec<(Traffic,
     for permission in permissions {
         let mut add = |description: Option<&str>, put: &mut dyn FnMut(&mut Rule)| {
             let traffic = Traffic {
-                protocol: protocol(permission.ip_protocol().unwrap_or_default()),
+                // A rule that nobody wrote has it as the cloud spells it.
+                protocol: permission.ip_protocol().unwrap_or_default().to_string(),
                 from: permission.from_port().map_or(0, i64::from),
                 to: permission.to_port().map_or(0, i64::from),
                 description: description.unwrap_or_default().to_string(),
@@ -259,13 +264,12 @@ pub(crate) fn pair_name(owner: &str, pair: &UserIdGroupPair) -> String {
 }
 
 impl Rule {
-    /// Whether the other is a part of this. The group itself as a source has to be in both or in neither.
+    /// Whether the other is a part of this, as it is written. The group itself as a source has to be in both or in
+    /// neither.
     fn has_all_of(&self, other: &Rule) -> bool {
         let all = |mine: &[String], theirs: &[String]| theirs.iter().all(|t| mine.contains(t));
-        let networks =
-            other.v6.iter().all(|theirs| self.v6.iter().any(|mine| canonical_v6(mine) == canonical_v6(theirs)));
         all(&self.v4, &other.v4)
-            && networks
+            && all(&self.v6, &other.v6)
             && all(&self.lists, &other.lists)
             && all(&self.groups, &other.groups)
             && self.own == other.own
@@ -273,7 +277,7 @@ impl Rule {
 
     fn take(&mut self, other: &Rule) {
         self.v4.retain(|s| !other.v4.contains(s));
-        self.v6.retain(|s| !other.v6.iter().any(|o| canonical_v6(o) == canonical_v6(s)));
+        self.v6.retain(|s| !other.v6.contains(s));
         self.lists.retain(|s| !other.lists.contains(s));
         self.groups.retain(|s| !other.groups.contains(s));
         self.own &= !other.own;
@@ -321,6 +325,20 @@ mod tests {
         assert_eq!(read, [state[0].clone(), state[1].clone(), rule(80, "", &["10.9.0.0/16"])]);
         let described = blocks("1", "sg-1", &blocks_of(&[rule(80, "by hand", &["10.2.0.0/16"])]), &parts);
         assert_eq!(described, [rule(80, "by hand", &["10.2.0.0/16"])]);
+    }
+
+    #[test]
+    fn what_the_state_spells_otherwise_is_as_the_cloud_spells_it() {
+        let six = |protocol: &str, network: &str| {
+            let rule = Rule { v6: vec![network.into()], ..Rule::default() };
+            block(&Traffic { protocol: protocol.into(), from: 80, to: 80, description: String::new() }, &rule)
+        };
+        let permission = IpPermission::builder().ip_protocol("17").from_port(80).to_port(80);
+        let permission = permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6("2001:db8::/32").build()).build();
+        let read = |state: &Value| blocks("1", "sg-1", std::slice::from_ref(&permission), &[Part::new(state)]);
+        assert_eq!(read(&six("udp", "2001:db8::/32")), [six("udp", "2001:db8::/32")]);
+        assert_eq!(read(&six("17", "2001:db8::/32")), [six("17", "2001:db8::/32")]);
+        assert_eq!(read(&six("udp", "2001:DB8::/32")), [six("17", "2001:db8::/32")]);
     }
 
     #[test]

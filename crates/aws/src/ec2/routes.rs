@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{Route, RouteTable};
+use aws_sdk_ec2::types::{Route, RouteOrigin, RouteTable};
 use infra_catalog::network::same_network;
 pub(crate) use infra_catalog::types::aws_route::TARGETS;
 use infra_provider::Failure;
 
-use crate::Aws;
 use crate::batch::{FILTER_VALUES, in_chunks};
 use crate::ec2::filter;
 use crate::error::{Doing, ignoring};
 use crate::wait::{Seen, Wait, retry_on};
+use crate::{Aws, recent};
 
 /// Codes that pass while a target is coming up.
 const NOT_YET: &[&str] = &["InvalidParameterException", "InvalidTransitGatewayID.NotFound"];
@@ -44,6 +44,14 @@ impl Destination {
     pub(crate) fn text(&self) -> &str {
         match self {
             Destination::V4(text) | Destination::V6(text) | Destination::PrefixList(text) => text,
+        }
+    }
+
+    /// Whether it is the same one, however it is written.
+    pub(crate) fn is_same(&self, other: &Destination) -> bool {
+        match (self, other) {
+            (Destination::V4(a), Destination::V4(b)) | (Destination::V6(a), Destination::V6(b)) => same_network(a, b),
+            _ => self == other,
         }
     }
 
@@ -156,7 +164,8 @@ pub(crate) async fn request(
         target,
         |call: aws_sdk_ec2::operation::create_route::builders::CreateRouteFluentBuilder, id| call.gateway_id(id)
     );
-    let answer = retry_on(limit, NOT_YET, || async { call.clone().send().await.doing(&doing) }).await;
+    let request = || retry_on(limit, NOT_YET, || async { call.clone().send().await.doing(&doing) });
+    let answer = recent::once_seen(aws, request).await;
     if let Err(failure) = answer {
         let local = failure.is(&["InvalidGatewayID.NotFound"]) && target.id == "local";
         return Err(if local {
@@ -185,7 +194,7 @@ pub(crate) async fn replace(
             if id == "local" { call.local_target(true) } else { call.gateway_id(id) }
         }
     );
-    call.send().await.doing(doing)?;
+    recent::once_seen(aws, || async { call.clone().send().await.doing(&doing) }).await?;
     ready(aws, table, destination, target, limit).await
 }
 
@@ -204,8 +213,11 @@ pub(crate) async fn delete(aws: &Aws, table: &str, destination: &Destination, li
         .until_gone(|| async {
             let found = self::table(aws, table).await?;
             Ok(match found.as_ref().and_then(|t| find(t, destination)) {
-                Some(_) => Seen::<()>::Pending("there".into()),
-                None => Seen::Missing,
+                // The same destination may now be one that a VPN gateway tells the table.
+                Some(route) if route.origin() != Some(&RouteOrigin::EnableVgwRoutePropagation) => {
+                    Seen::<()>::Pending("there".into())
+                }
+                _ => Seen::Missing,
             })
         })
         .await

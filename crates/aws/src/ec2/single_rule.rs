@@ -114,7 +114,7 @@ impl ResourceType for SingleRule {
         let rule = SecurityGroupRuleRequest::builder()
             .set_cidr_ipv4(object.opt_str("cidr_ipv4"))
             .set_cidr_ipv6(object.opt_str("cidr_ipv6"))
-            .set_description(object.opt_str("description"))
+            .set_description(description(object))
             .set_from_port(port(object, "from_port"))
             .ip_protocol(object.str("ip_protocol"))
             .set_prefix_list_id(object.opt_str("prefix_list_id"))
@@ -165,9 +165,14 @@ fn port(object: &Object, name: &str) -> Option<i32> {
     object.raw(name).as_i64().and_then(|port| i32::try_from(port).ok())
 }
 
+/// An empty one is one.
+fn description(object: &Object) -> Option<String> {
+    object.raw("description").as_str().map(str::to_string)
+}
+
 /// The protocol is sent as it is written.
 fn permission(object: &Object) -> IpPermission {
-    let description = object.opt_str("description");
+    let description = description(object);
     let permission = IpPermission::builder()
         .ip_protocol(object.str("ip_protocol"))
         .set_from_port(port(object, "from_port"))
@@ -197,16 +202,17 @@ fn permission(object: &Object) -> IpPermission {
 fn fill(aws: &Aws, object: &mut Object, rule: &SecurityGroupRule) {
     identify(aws, object, rule.security_group_rule_id().unwrap_or_default());
     object.set("security_group_id", rule.group_id());
-    for (name, told) in [
-        ("cidr_ipv4", rule.cidr_ipv4()),
-        ("cidr_ipv6", rule.cidr_ipv6()),
-        ("description", rule.description()),
-        ("prefix_list_id", rule.prefix_list_id()),
-    ] {
+    for (name, told) in
+        [("cidr_ipv4", rule.cidr_ipv4()), ("cidr_ipv6", rule.cidr_ipv6()), ("prefix_list_id", rule.prefix_list_id())]
+    {
         match told {
             Some(text) if !text.is_empty() => object.set(name, text),
             _ => object.unset(name),
         }
+    }
+    match rule.description() {
+        Some(text) => object.set("description", text),
+        None => object.unset("description"),
     }
     match rule.referenced_group_info() {
         Some(group) if group.group_id().is_some_and(|id| !id.is_empty()) => {

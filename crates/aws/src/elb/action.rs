@@ -217,8 +217,9 @@ fn fixed_response_value(config: &FixedResponseActionConfig) -> Option<Value> {
     .into_attribute()
 }
 
+/// None are an empty map: null is what the configuration says.
 fn params_value(params: Option<&std::collections::HashMap<String, String>>) -> Option<Value> {
-    let params: BTreeMap<String, String> = params?.clone().into_iter().collect();
+    let params: BTreeMap<String, String> = params.cloned().unwrap_or_default().into_iter().collect();
     params.into_attribute()
 }
 

@@ -8,8 +8,8 @@ use aws_sdk_acm::primitives::Blob;
 #[allow(deprecated)] // AWS ignores the preference by now; it is an argument all the same.
 use aws_sdk_acm::types::CertificateTransparencyLoggingPreference;
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, CertificateSummary, DomainStatus, DomainValidationOption, Filters,
-    KeyAlgorithm, RenewalStatus, Tag, ValidationMethod,
+    CertificateDetail, CertificateOptions, CertificateStatus, CertificateSummary, DomainStatus, DomainValidation,
+    DomainValidationOption, Filters, KeyAlgorithm, RenewalStatus, Tag, ValidationMethod,
 };
 use futures::stream::{self, StreamExt};
 use infra_catalog::types::aws_acm_certificate::renewal_is_due;
@@ -66,6 +66,10 @@ impl ResourceType for Api {
             .until(|| async {
                 Ok(match describe(aws, &arn).await? {
                     Some(found) if tells_validation(&found) => Seen::Target(()),
+                    Some(found) if found.status() == Some(&CertificateStatus::Failed) => {
+                        let why = found.failure_reason().map_or("no reason is told", |reason| reason.as_str());
+                        Seen::Failed(format!("it failed: {why}"))
+                    }
                     Some(found) => Seen::Pending(found.status().map_or("", |s| s.as_str()).to_string()),
                     None => Seen::Missing,
                 })
@@ -228,11 +232,17 @@ fn sdk_tags(tags: &BTreeMap<String, String>) -> Result<Option<Vec<Tag>>, Failure
 /// Whether a new certificate says already how it is to be validated.
 fn tells_validation(found: &CertificateDetail) -> bool {
     match found.r#type().map_or("", |ty| ty.as_str()) {
-        "AMAZON_ISSUED" => found.domain_validation_options().iter().any(|option| {
-            option.resource_record().is_some()
-                || !option.validation_emails().is_empty()
-                || option.validation_status() == Some(&DomainStatus::Success)
-        }),
+        // Names get their records one after the other: with some of them others would never be validated.
+        "AMAZON_ISSUED" => {
+            let options = found.domain_validation_options();
+            let tells = |option: &DomainValidation| {
+                option.resource_record().is_some()
+                    || option.http_redirect().is_some()
+                    || !option.validation_emails().is_empty()
+                    || matches!(option.validation_status(), Some(DomainStatus::Success | DomainStatus::Failed))
+            };
+            !options.is_empty() && options.iter().all(tells)
+        }
         "PRIVATE" => found.status().map(|s| s.as_str()) != Some("PENDING_VALIDATION"),
         _ => true,
     }
@@ -294,4 +304,29 @@ fn every_key() -> Filters {
     Filters::builder()
         .set_key_types(Some(KeyAlgorithm::values().iter().map(|name| KeyAlgorithm::from(*name)).collect()))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_acm::error::BuildError;
+    use aws_sdk_acm::types::{CertificateType, RecordType, ResourceRecord};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_tells_its_validation_when_every_name_has_a_record() -> Result<(), BuildError> {
+        let record = || ResourceRecord::builder().name("_x.a.").r#type(RecordType::Cname).value("_y.aws.").build();
+        let option = |name: &str, record: Option<ResourceRecord>| {
+            DomainValidation::builder().domain_name(name).set_resource_record(record).build()
+        };
+        let certificate = |options: Vec<DomainValidation>| {
+            let certificate = CertificateDetail::builder().r#type(CertificateType::AmazonIssued);
+            certificate.set_domain_validation_options(Some(options)).build()
+        };
+        let (a, b) = (option("a", Some(record()?))?, option("b", None)?);
+        assert!(!tells_validation(&certificate(vec![])));
+        assert!(!tells_validation(&certificate(vec![a.clone(), b])));
+        assert!(tells_validation(&certificate(vec![a])));
+        Ok(())
+    }
 }

@@ -119,7 +119,7 @@ async fn find(aws: &Aws, keys: Vec<String>) -> Result<Vec<(String, ScalingPolicy
                     [namespace, policy.policy_name(), policy.scalable_dimension().as_str(), policy.resource_id()];
                 found.push((parts.join("\n"), policy));
             }
-            token = answer.next_token;
+            token = answer.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
                 break;
             }

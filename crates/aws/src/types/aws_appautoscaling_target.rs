@@ -180,7 +180,7 @@ async fn describe(
                 found.push((format!("{namespace}\n{dimension}\n{}", target.resource_id()), target));
             }
         }
-        token = answer.next_token;
+        token = answer.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
             return Ok(found);
         }

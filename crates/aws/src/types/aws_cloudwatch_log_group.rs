@@ -19,6 +19,9 @@ use crate::{Aws, ids, tagging};
 pub(crate) struct Api;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
+/// A group takes one change at a time.
+const BUSY: &[&str] = &["OperationAbortedException"];
+const CONFLICT: Duration = Duration::from_secs(60);
 const PAGE: usize = 50;
 
 #[async_trait]
@@ -53,7 +56,9 @@ impl ResourceType for Api {
             .set_kms_key_id(object.opt_str("kms_key_id"))
             .set_log_group_class(class.as_deref().map(LogGroupClass::from))
             .set_tags(Some(sent).filter(|tags| !tags.is_empty()));
-        call.send().await.doing(format!("creating CloudWatch Logs Log Group ({name})"))?;
+        let doing = format!("creating CloudWatch Logs Log Group ({name})");
+        // One of the same name may still be going.
+        retry_on(CONFLICT, BUSY, || async { call.clone().send().await.doing(&doing) }).await?;
         object.set("id", &name);
         object.set("name", &name);
         (cx.checkpoint)(object);
@@ -121,7 +126,7 @@ impl ResourceType for Api {
             let call = aws.logs().delete_log_group().log_group_name(name);
             call.send().await.doing(format!("deleting CloudWatch Logs Log Group ({name})"))
         };
-        ignoring(retry_on(Duration::from_secs(60), &["OperationAbortedException"], call).await, GONE)
+        ignoring(retry_on(CONFLICT, BUSY, call).await, GONE)
     }
 }
 
@@ -138,13 +143,13 @@ fn arn(group: &LogGroup) -> &str {
     group.arn().unwrap_or_default().trim_end_matches(":*")
 }
 
-/// Keeps events for so many days; 0 for ever.
 async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags, Failure> {
     let answer = aws.logs().list_tags_for_resource().resource_arn(arn).send().await;
     let answer = answer.doing(format!("listing tags for CloudWatch Logs Log Group ({arn})"))?;
     Ok(tags::own(answer.tags.unwrap_or_default()))
 }
 
+/// Keeps events for so many days; 0 for ever.
 async fn retain(aws: &Aws, name: &str, days: i32) -> Result<(), Failure> {
     if days == 0 {
         let call = aws.logs().delete_retention_policy().log_group_name(name);
@@ -152,8 +157,8 @@ async fn retain(aws: &Aws, name: &str, days: i32) -> Result<(), Failure> {
         return ignoring(call.send().await.doing(doing), GONE);
     }
     let unheard = |failure: &Failure| {
-        failure.is(&["AccessDeniedException"])
-            && failure.message.contains("no identity-based policy allows the logs:PutRetentionPolicy action")
+        let text = "no identity-based policy allows the logs:PutRetentionPolicy action";
+        failure.is(BUSY) || (failure.is(&["AccessDeniedException"]) && failure.message.contains(text))
     };
     retry(Duration::from_secs(2 * 60), unheard, || async {
         let call = aws.logs().put_retention_policy().log_group_name(name).retention_in_days(days);

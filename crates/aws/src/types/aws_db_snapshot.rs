@@ -15,11 +15,14 @@ use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::rds;
 use crate::resource::{ResourceType, changed};
-use crate::wait::{Seen, Wait};
+use crate::wait::{Seen, Wait, retry_on};
 
 pub(crate) struct Api;
 
 const GONE: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
+/// Nothing is copied of an instance while something else is done to it, such as its own backup.
+const NOT_AVAILABLE: &[&str] = &["InvalidDBInstanceState", "InvalidDBInstanceStateFault"];
+const BUSY: Duration = Duration::from_secs(5 * 60);
 /// How many identifiers a filter takes.
 const FILTERED: usize = 100;
 const AT_ONCE: usize = 8;
@@ -49,7 +52,8 @@ impl ResourceType for Api {
             .db_instance_identifier(object.str("db_instance_identifier"))
             .db_snapshot_identifier(&id)
             .set_tags(rds::sdk_tags(&cx.tags));
-        call.send().await.doing(format!("creating RDS DB Snapshot ({id})"))?;
+        let doing = format!("creating RDS DB Snapshot ({id})");
+        retry_on(BUSY, NOT_AVAILABLE, || async { call.clone().send().await.doing(&doing) }).await?;
         object.set("id", &id);
         (cx.checkpoint)(object);
         wait_available(aws.rds(), &id, cx.timeouts.of("create")).await?;

@@ -14,20 +14,22 @@ use crate::Aws;
 use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
-use crate::wait::{Seen, Wait};
+use crate::wait::{Seen, Wait, retry_on};
 use crate::{ids, rds, tagging};
 
 pub(crate) struct Api;
 
 const GONE: &[&str] = &["DBSubnetGroupNotFoundFault", "DBSubnetGroupNotFound"];
+/// A database that is gone counts as a user of its group a little longer.
+const IN_USE: &[&str] = &["InvalidDBSubnetGroupStateFault", "InvalidDBSubnetGroupState"];
+const LEAVING: Duration = Duration::from_secs(60);
 const DELETE: Duration = Duration::from_secs(3 * 60);
 const AT_ONCE: usize = 8;
 
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let (instances, unchanged) =
-            &tokio::join!(rds::instances(aws, Vec::new()), tagging::unchanged(aws, &objects));
+        let (instances, unchanged) = &tokio::join!(rds::instances(aws, Vec::new()), tagging::unchanged(aws, &objects));
         let used = |object: &Object| instances.values().find_map(|instance| told(object, instance.db_subnet_group()?));
         let others = objects.iter().filter(|object| used(object).is_none()).map(|object| object.id().to_string());
         let found = &in_chunks(others, usize::MAX, |names| describe(aws.rds(), names)).await;
@@ -98,8 +100,10 @@ impl ResourceType for Api {
 
     async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let name = object.id();
-        let answer = aws.rds().delete_db_subnet_group().db_subnet_group_name(name).send().await;
-        ignoring(answer.doing(format!("deleting RDS DB Subnet Group ({name})")), GONE)?;
+        let doing = format!("deleting RDS DB Subnet Group ({name})");
+        let call =
+            || async { aws.rds().delete_db_subnet_group().db_subnet_group_name(name).send().await.doing(&doing) };
+        ignoring(retry_on(LEAVING, IN_USE, call).await, GONE)?;
         Wait::new(format!("waiting for RDS DB Subnet Group ({name}) delete"), DELETE)
             .until_gone(|| async {
                 let found = describe(aws.rds(), vec![name.to_string()]).await?;
@@ -123,7 +127,8 @@ async fn describe(client: &Client, names: Vec<String>) -> Result<Vec<(String, Db
 /// The group as an instance tells it that is in it: all but what never changes and the types of networks.
 fn told<'g>(object: &Object, group: &'g DbSubnetGroup) -> Option<&'g DbSubnetGroup> {
     let same = group.db_subnet_group_name() == Some(object.id()) && !object.str("arn").is_empty();
-    let whole = group.vpc_id().is_some() && group.db_subnet_group_description().is_some() && !group.subnets().is_empty();
+    let whole =
+        group.vpc_id().is_some() && group.db_subnet_group_description().is_some() && !group.subnets().is_empty();
     (same && whole && !object.needs_any(&["supported_network_types"])).then_some(group)
 }
 

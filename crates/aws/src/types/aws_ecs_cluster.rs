@@ -60,6 +60,10 @@ impl ResourceType for Api {
         ecs::wait_active(aws, ecs::name_of(object.id()), "create").await
     }
 
+    fn reads_back_changes(&self) -> bool {
+        false
+    }
+
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         if !changed(prior, object, &SETTLED) {
             return Ok(());

@@ -1,5 +1,7 @@
 //! `aws_ecs_cluster_capacity_providers`: which capacity providers a cluster has. It is one part of the cluster.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 use infra_catalog::{OpContext, Trace};
@@ -13,6 +15,7 @@ use crate::wait::retry;
 
 const KIND: &str = "ECS Cluster Capacity Providers";
 const STRATEGY: &str = "default_capacity_provider_strategy";
+const NEW_CLUSTER: Duration = Duration::from_secs(30);
 
 pub(crate) struct Api;
 
@@ -34,7 +37,10 @@ impl ResourceType for Api {
 
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let name = object.str("cluster_name").to_string();
-        put(aws, &name, object.strings("capacity_providers"), ecs::strategy(object, STRATEGY)?).await?;
+        let (providers, strategy) = (object.strings("capacity_providers"), ecs::strategy(object, STRATEGY)?);
+        // A cluster that was just made is not known everywhere.
+        let unseen = |failure: &Failure| aws.lags() && failure.is(&["ClusterNotFoundException"]);
+        retry(NEW_CLUSTER, unseen, || put(aws, &name, providers.clone(), strategy.clone())).await?;
         object.set("id", &*name);
         (cx.checkpoint)(object);
         ecs::wait_active(aws, &name, "update").await

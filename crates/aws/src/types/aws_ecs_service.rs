@@ -11,6 +11,7 @@ use aws_sdk_ecs::types::{
     DeploymentController, DeploymentControllerType, LaunchType, PropagateTags, SchedulingStrategy, Service,
     ServiceConnectConfiguration, ServiceField,
 };
+use aws_smithy_types::DateTime;
 use futures::future::join_all;
 use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
@@ -97,7 +98,7 @@ impl ResourceType for Api {
             .set_vpc_lattice_configurations(Some(request::lattice(object)?));
         let answer = retry(
             NEEDS,
-            |failure| failure.is(&["ClusterNotFoundException"]) || needs_time(failure),
+            |failure| failure.is(&["ClusterNotFoundException"]) || needs_time(failure) || is_draining(failure),
             || async { request.clone().send().await.doing(format!("creating {KIND} ({name})")) },
         )
         .await?;
@@ -106,8 +107,8 @@ impl ResourceType for Api {
             object.set("triggers", BTreeMap::<String, String>::new());
         }
         (cx.checkpoint)(object);
-        let task_definition = answer.service().and_then(Service::task_definition).map(str::to_string);
-        wait_stable(aws, object, "create", cx.timeouts.of("create"), task_definition).await
+        let begun = answer.service().map(Begun::of);
+        wait_stable(aws, object, "create", cx.timeouts.of("create"), begun).await
     }
 
     async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
@@ -201,8 +202,8 @@ impl ResourceType for Api {
         let answer =
             retry(NEEDS, needs_time, || async { call.clone().send().await.doing(format!("updating {KIND} ({id})")) })
                 .await?;
-        let task_definition = answer.service().and_then(Service::task_definition).map(str::to_string);
-        wait_stable(aws, object, "update", cx.timeouts.of("update"), task_definition).await
+        let begun = answer.service().map(Begun::of);
+        wait_stable(aws, object, "update", cx.timeouts.of("update"), begun).await
     }
 
     async fn tag(
@@ -226,8 +227,9 @@ impl ResourceType for Api {
             ignoring(answer.doing(format!("draining {KIND} ({id})")), &GONE)?;
         }
         let busy = |failure: &Failure| {
-            (failure.is(&["InvalidParameterException"])
-                && failure.message.contains("The service cannot be stopped while deployments are active."))
+            // It was scaled to nothing by the call before, which need not be known everywhere.
+            let texts = ["The service cannot be stopped while deployments are active.", "it is scaled above 0"];
+            (failure.is(&["InvalidParameterException"]) && texts.iter().any(|text| failure.message.contains(text)))
                 || failure.message.contains("has a dependent object")
         };
         let answer = retry(timeout, busy, || async {
@@ -272,6 +274,12 @@ pub(crate) fn needs_time(failure: &Failure) -> bool {
         || (failure.is(&["InvalidParameterException"]) && texts.iter().any(|text| failure.message.contains(text)))
 }
 
+/// Whether a failure says that a service of the name is on its way out: of one that was just deleted that may be said a
+/// little longer.
+fn is_draining(failure: &Failure) -> bool {
+    failure.is(&["InvalidParameterException"]) && failure.message.contains("service that is still Draining")
+}
+
 /// Services of a cluster by name, in whatever state. A missing one has no answer.
 async fn services(aws: &Aws, cluster: &str, names: Vec<String>, with_tags: bool) -> Answers<Service> {
     in_chunks(names, SERVICES_PER_CALL, |names| async move {
@@ -299,7 +307,7 @@ async fn wait_stable(
     object: &Object,
     operation: &str,
     timeout: Duration,
-    wanted: Option<String>,
+    begun: Option<Begun>,
 ) -> Result<(), Failure> {
     let (id, cluster, steady) = (object.id(), cluster_of(object), object.bool("wait_for_steady_state"));
     let wait = Wait::new(format!("waiting for {KIND} ({id}) {operation}"), timeout);
@@ -307,7 +315,7 @@ async fn wait_stable(
         let Some(service) = one(aws, &cluster, id).await? else { return Ok(Seen::Missing) };
         Ok(match service.status() {
             Some("ACTIVE") if !steady => Seen::Target(()),
-            Some("ACTIVE") => steadiness(&service, wanted.as_deref()),
+            Some("ACTIVE") => steadiness(&service, begun.as_ref()),
             Some("INACTIVE") => Seen::Missing,
             other => Seen::Pending(other.unwrap_or("").to_string()),
         })
@@ -315,8 +323,30 @@ async fn wait_stable(
     .await
 }
 
-fn steadiness(service: &Service, wanted: Option<&str>) -> Seen<()> {
-    if let (Some(wanted), Some(now)) = (wanted, service.task_definition())
+/// What a call has begun, by its own answer.
+struct Begun {
+    task_definition: Option<String>,
+    /// Since when its deployment is the first one.
+    since: Option<DateTime>,
+}
+
+impl Begun {
+    fn of(service: &Service) -> Begun {
+        Begun { task_definition: service.task_definition().map(str::to_string), since: primary_since(service) }
+    }
+}
+
+fn primary_since(service: &Service) -> Option<DateTime> {
+    service.deployments().iter().find(|d| d.status() == Some("PRIMARY"))?.created_at().copied()
+}
+
+fn steadiness(service: &Service, begun: Option<&Begun>) -> Seen<()> {
+    if let Some((begun, now)) = begun.and_then(|begun| begun.since).zip(primary_since(service))
+        && now < begun
+    {
+        return Seen::Pending("as it was before the change".into());
+    }
+    if let (Some(wanted), Some(now)) = (begun.and_then(|b| b.task_definition.as_deref()), service.task_definition())
         && wanted != now
     {
         return Seen::Failed(format!("the deployment was rolled back: the service runs {now}, wanted was {wanted}"));
@@ -325,5 +355,29 @@ fn steadiness(service: &Service, wanted: Option<&str>) -> Seen<()> {
     match service.deployments().len() {
         1 if running == desired => Seen::Target(()),
         n => Seen::Pending(format!("{n} deployments, {running} of {desired} tasks running")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::Deployment;
+
+    use super::*;
+
+    /// A service whose first deployment is of a second, with a task definition.
+    fn service(second: i64, task_definition: &str) -> Service {
+        let primary = Deployment::builder().status("PRIMARY").created_at(DateTime::from_secs(second)).build();
+        Service::builder().deployments(primary).task_definition(task_definition).build()
+    }
+
+    #[test]
+    fn a_service_as_it_was_before_is_neither_steady_nor_rolled_back() {
+        let begun = Begun::of(&service(20, "api:2"));
+        let seen = |second, definition| steadiness(&service(second, definition), Some(&begun));
+        assert!(matches!(seen(10, "api:1"), Seen::Pending(_)));
+        assert!(matches!(seen(10, "api:2"), Seen::Pending(_)));
+        assert!(matches!(seen(20, "api:2"), Seen::Target(())));
+        assert!(matches!(seen(30, "api:1"), Seen::Failed(_)));
+        assert!(matches!(steadiness(&service(10, "api:1"), None), Seen::Target(())));
     }
 }

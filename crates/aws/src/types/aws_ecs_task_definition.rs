@@ -7,6 +7,7 @@ mod containers;
 mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
@@ -21,15 +22,19 @@ use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, IntoAttribute, Object, Part};
 use infra_value::Value;
 
-use crate::{Aws, ecs, tagging};
 use crate::error::Doing;
 use crate::resource::ResourceType;
+use crate::wait::retry;
+use crate::{Aws, ecs, tagging};
 
 const KIND: &str = "ECS Task Definition";
 const CONTAINERS: &str = "container_definitions";
 
 /// How many are read at the same time: there is no call for several.
 const AT_ONCE: usize = 10;
+
+/// How long the family of a definition may be busy with other revisions.
+const FAMILY_BUSY: Duration = Duration::from_secs(2 * 60);
 
 /// A list saves calls where it tells of so many.
 const WORTH_A_LIST: usize = 2;
@@ -41,7 +46,7 @@ impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         let active = &known_active(aws, &objects).await;
         let reads = objects.into_iter().map(|object| async move {
-            if active.contains(object.str("arn")) { Ok(Some(object)) } else { read_one(aws, object).await }
+            if active.contains(object.str("arn")) { Ok(Some(as_read(object))) } else { read_one(aws, object).await }
         });
         stream::iter(reads).buffered(AT_ONCE).collect().await
     }
@@ -81,7 +86,7 @@ impl ResourceType for Api {
             )
             .set_runtime_platform(object.part("runtime_platform").map(platform))
             .set_volumes(volumes::to_api(object)?);
-        let answer = request.send().await.doing(doing.clone())?;
+        let answer = retry(FAMILY_BUSY, is_busy, || async { request.clone().send().await.doing(&doing) }).await?;
         let Some(definition) = answer.task_definition() else { return Err(Failure::new(doing, "empty answer")) };
         object.set("id", &*family);
         fill(object, definition, answer.tags(), true);
@@ -129,6 +134,12 @@ impl ResourceType for Api {
     }
 }
 
+/// A family takes one revision at a time, and the end of another one counts.
+fn is_busy(failure: &Failure) -> bool {
+    failure.is(&["ClientException"])
+        && failure.message.contains("Too many concurrent attempts to create a new revision")
+}
+
 /// Whether a failure says that there is no such definition, or soon will be none.
 fn is_gone(failure: &Failure) -> bool {
     failure.is(&["ClientException", "InvalidParameterException"])
@@ -141,7 +152,8 @@ fn is_gone(failure: &Failure) -> bool {
 /// they were, and the list of active revisions has it.
 async fn known_active(aws: &Aws, objects: &[Object]) -> BTreeSet<String> {
     let unchanged = tagging::unchanged(aws, objects).await;
-    let fixed = objects.iter().filter(|o| !o.bool("track_latest") && unchanged.has(o.str("arn")));
+    let plain = |o: &&Object| !o.bool("track_latest") && o.part("proxy_configuration").is_none();
+    let fixed = objects.iter().filter(|o| plain(o) && unchanged.has(o.str("arn")));
     let fixed: BTreeSet<String> = fixed.map(|object| object.str("arn").to_string()).collect();
     if fixed.len() < WORTH_A_LIST {
         return BTreeSet::new();
@@ -155,6 +167,13 @@ async fn known_active(aws: &Aws, objects: &[Object]) -> BTreeSet<String> {
             BTreeSet::new()
         }
     }
+}
+
+/// What a revision that was not described would have been told as: empty sets, not null ones.
+fn as_read(mut object: Object) -> Object {
+    let compatibilities = object.strings("requires_compatibilities");
+    object.set("requires_compatibilities", compatibilities);
+    object
 }
 
 async fn read_one(aws: &Aws, mut object: Object) -> Result<Option<Object>, Failure> {
@@ -222,7 +241,8 @@ fn fill(object: &mut Object, definition: &TaskDefinition, tags: &[Tag], is_new: 
         ]]
     });
     object.set("proxy_configuration", proxy);
-    let platform = definition.runtime_platform().map(|platform| {
+    let told = |p: &&RuntimePlatform| p.cpu_architecture().is_some() || p.operating_system_family().is_some();
+    let platform = definition.runtime_platform().filter(told).map(|platform| {
         vec![[
             ("cpu_architecture", platform.cpu_architecture().map(|v| Value::from(v.as_str()))),
             ("operating_system_family", platform.operating_system_family().map(|v| Value::from(v.as_str()))),
@@ -273,4 +293,17 @@ fn platform(part: Part<'_>) -> RuntimePlatform {
         .set_cpu_architecture(part.opt_str("cpu_architecture").map(|v| CpuArchitecture::from(&*v)))
         .set_operating_system_family(part.opt_str("operating_system_family").map(|v| OsFamily::from(&*v)))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_busy_family_is_waited_for() {
+        let said =
+            |message: &str| Failure { code: Some("ClientException".into()), ..Failure::new("creating", message) };
+        assert!(is_busy(&said("Too many concurrent attempts to create a new revision of the specified family.")));
+        assert!(!is_busy(&said("No Fargate configuration exists for given values.")));
+    }
 }

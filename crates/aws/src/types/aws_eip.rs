@@ -14,13 +14,15 @@ use crate::batch::{Answers, FILTER_VALUES, in_chunks};
 use crate::ec2::{self, filter};
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
-use crate::wait::{PROPAGATION, Seen, Wait, retry, retry_on};
+use crate::wait::{PROPAGATION, Seen, Wait, retry};
 
 pub(crate) struct Api;
 
 const IPAM_RELEASE: Duration = Duration::from_secs(10 * 60);
 const NOT_IN_VPC: &str = "this is no allocation id (eipalloc-...); addresses outside of a VPC do not exist any more";
 const GONE: &[&str] = &["InvalidAllocationID.NotFound"];
+/// How long a NAT gateway or load balancer that is gone may still hold an address.
+const LET_GO: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl ResourceType for Api {
@@ -108,7 +110,8 @@ impl ResourceType for Api {
         disassociate(aws, object).await?;
         let call = aws.ec2().release_address().allocation_id(id);
         let call = call.set_network_border_group(object.opt_str("network_border_group"));
-        let answer = call.send().await.doing(format!("deleting EC2 EIP ({id})"));
+        let doing = format!("deleting EC2 EIP ({id})");
+        let answer = retry(LET_GO, is_held, || async { call.clone().send().await.doing(&doing) }).await;
         ignoring(answer, GONE)?;
         match object.opt_str("ipam_pool_id") {
             Some(pool) => ec2::released_to_pool(aws, &pool, id, IPAM_RELEASE).await,
@@ -209,10 +212,11 @@ async fn associate(aws: &Aws, object: &Object) -> Result<(), Failure> {
         .set_instance_id(instance)
         .set_network_interface_id(interface)
         .set_private_ip_address(object.opt_str("associate_with_private_ip"));
-    let made = retry_on(PROPAGATION, GONE, || async { call.clone().send().await.doing(&doing) });
-    let association = made.await?.association_id.unwrap_or_default();
     let pending =
         |failure: &Failure| failure.is(&["InvalidInstanceID"]) && failure.message.contains("pending instance");
+    let not_yet = |failure: &Failure| failure.is(GONE) || pending(failure);
+    let made = retry(PROPAGATION, not_yet, || async { call.clone().send().await.doing(&doing) });
+    let association = made.await?.association_id.unwrap_or_default();
     let shows = || async {
         let call = aws.ec2().describe_addresses().filters(filter("association-id", [&association]));
         call.send().await.doing(format!("reading EC2 EIP ({id}) association"))
@@ -229,14 +233,31 @@ async fn associate(aws: &Aws, object: &Object) -> Result<(), Failure> {
 async fn disassociate(aws: &Aws, object: &Object) -> Result<(), Failure> {
     let Some(association) = object.opt_str("association_id") else { return Ok(()) };
     let call = aws.ec2().disassociate_address().association_id(&association);
-    let answer = call.send().await.doing(format!("disassociating EC2 EIP ({}) ({association})", object.id()));
+    let doing = format!("disassociating EC2 EIP ({}) ({association})", object.id());
+    let answer = retry(LET_GO, is_held, || async { call.clone().send().await.doing(&doing) }).await;
     // What used the address may be gone, and the association with it.
     ignoring(answer, &["InvalidAssociationID.NotFound"])
+}
+
+/// Whether an address is still in use by what AWS manages itself; then AWS says that it is somebody else's.
+fn is_held(failure: &Failure) -> bool {
+    failure.is(&["InvalidIPAddress.InUse"])
+        || (failure.is(&["AuthFailure"]) && failure.message.contains("permission to access the specified resource"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_still_held_is_no_lack_of_rights() {
+        let failure =
+            |code: &str, message: &str| Failure { code: Some(code.into()), ..Failure::new("deleting", message) };
+        let held = "You do not have permission to access the specified resource.";
+        assert!(is_held(&failure("AuthFailure", held)));
+        assert!(!is_held(&failure("AuthFailure", "AWS was not able to validate the provided access credentials")));
+        assert!(!is_held(&failure("UnauthorizedOperation", held)));
+    }
 
     #[test]
     fn addresses_have_names_by_region() {

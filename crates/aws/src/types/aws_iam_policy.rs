@@ -1,6 +1,7 @@
 //! `aws_iam_policy`: managed policies of the account.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::{Policy, PolicyVersion};
@@ -13,11 +14,14 @@ use crate::error::{Doing, ignoring};
 use crate::iam::{self, GONE, unless_gone};
 use crate::ids;
 use crate::resource::{ResourceType, changed};
+use crate::wait::retry_on;
 
 pub(crate) struct Api;
 
 /// How many versions AWS keeps of a policy.
 const MOST_VERSIONS: usize = 5;
+/// How long a policy may count as attached that was just detached.
+const DETACHED: Duration = Duration::from_secs(30);
 /// How many policies are read at the same time: no call tells tags and documents of several.
 const AT_ONCE: usize = 8;
 
@@ -107,8 +111,9 @@ impl ResourceType for Api {
         for version in versions.iter().filter(|v| !v.is_default_version()) {
             ignoring(delete_version(aws, arn, version.version_id().unwrap_or_default()).await, GONE)?;
         }
-        let answer = aws.iam().delete_policy().policy_arn(arn).send().await;
-        ignoring(answer.doing(format!("deleting IAM Policy ({arn})")), GONE)
+        let doing = format!("deleting IAM Policy ({arn})");
+        let call = || async { aws.iam().delete_policy().policy_arn(arn).send().await.doing(&doing) };
+        ignoring(retry_on(DETACHED, iam::IN_USE, call).await, GONE)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use futures::stream::{self, StreamExt};
 use infra_catalog::types::aws_iam_role::{policies, same_policies};
 use infra_catalog::{OpContext, Trace, policy};
 use infra_provider::{Failure, Object};
@@ -17,22 +18,29 @@ use crate::wait::{retry, retry_on};
 
 pub(crate) struct Api;
 
-/// IAM takes one change of a role at a time.
-const BUSY: &[&str] = &["ConcurrentModification", "ConcurrentModificationException"];
-const IN_USE: &[&str] = &["DeleteConflict", "DeleteConflictException"];
+/// How many roles are asked for at the same time where lists are in doubt.
+const AT_ONCE: usize = 8;
 
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let facts = iam::facts(aws, objects.iter().map(|o| iam::role_key(o.id())).collect()).await;
-        let one = |mut object: Object| match facts.get(&iam::role_key(object.id()))? {
-            Some(Fact::Role(facts)) => {
-                fill(&mut object, facts);
-                Ok(Some(object))
+        let facts = &iam::facts(aws, objects.iter().map(|o| iam::role_key(o.id())).collect()).await;
+        let reads = objects.into_iter().map(|object| async move {
+            let Some(Fact::Role(facts)) = facts.get(&iam::role_key(object.id()))? else { return Ok(None) };
+            let mut found = object.clone();
+            fill(&mut found, facts);
+            // The account's lists lag behind: what they say otherwise than what was known is asked for.
+            let in_doubt = aws.lags() && !object.str("arn").is_empty() && found.value() != object.value();
+            if !in_doubt {
+                return Ok(Some(found));
             }
-            _ => Ok(None),
-        };
-        objects.into_iter().map(one).collect()
+            Ok(iam::role(aws.iam(), object.id()).await?.map(|facts| {
+                let mut found = object;
+                fill(&mut found, &facts);
+                found
+            }))
+        });
+        stream::iter(reads).buffered(AT_ONCE).collect().await
     }
 
     async fn read_new(&self, aws: &Aws, mut object: Object) -> Result<Option<Object>, Failure> {
@@ -57,7 +65,7 @@ impl ResourceType for Api {
             .set_permissions_boundary(object.opt_str("permissions_boundary"))
             .set_tags(iam::sdk_tags(&cx.tags)?);
         let doing = format!("creating IAM Role ({name})");
-        let not_yet = |failure: &Failure| unknown_principal(failure) || failure.is(BUSY);
+        let not_yet = |failure: &Failure| unknown_principal(failure) || failure.is(iam::BUSY);
         retry(PROPAGATION, not_yet, || async { call.clone().send().await.doing(&doing) }).await?;
         object.set("id", &*name);
         object.set("name", &*name);
@@ -149,7 +157,8 @@ impl ResourceType for Api {
             return Ok(());
         }
         let call = || async { aws.iam().delete_role().role_name(name).send().await.doing(&doing) };
-        ignoring(retry_on(PROPAGATION, IN_USE, call).await, GONE)
+        let not_yet = |failure: &Failure| failure.is(iam::IN_USE) || failure.is(iam::BUSY);
+        ignoring(retry(PROPAGATION, not_yet, call).await, GONE)
     }
 }
 
@@ -230,26 +239,27 @@ async fn put_inline(aws: &Aws, role: &str, name: &str, document: &str) -> Result
     }
     let call = aws.iam().put_role_policy().role_name(role).policy_name(name);
     let call = call.policy_document(policy::legacy_form(document));
-    call.send().await.doing(format!("putting IAM Role Policy ({role}:{name})"))?;
-    Ok(())
+    let doing = format!("putting IAM Role Policy ({role}:{name})");
+    iam::change(aws, || async { call.clone().send().await.doing(&doing) }).await.map(drop)
 }
 
 async fn delete_inline(aws: &Aws, role: &str, name: &str) -> Result<(), Failure> {
     if name.is_empty() {
         return Ok(());
     }
-    let answer = aws.iam().delete_role_policy().role_name(role).policy_name(name).send().await;
-    ignoring(answer.doing(format!("deleting IAM Role Policy ({role}:{name})")), GONE)
+    let doing = format!("deleting IAM Role Policy ({role}:{name})");
+    let call = || async { aws.iam().delete_role_policy().role_name(role).policy_name(name).send().await.doing(&doing) };
+    ignoring(retry_on(PROPAGATION, iam::BUSY, call).await, GONE)
 }
 
 async fn attach(aws: &Aws, role: &str, arn: &str) -> Result<(), Failure> {
     let doing = format!("attaching IAM Policy ({arn}) to IAM Role ({role})");
     let call = || async { aws.iam().attach_role_policy().role_name(role).policy_arn(arn).send().await.doing(&doing) };
-    retry_on(PROPAGATION, BUSY, call).await.map(drop)
+    iam::change(aws, call).await.map(drop)
 }
 
 async fn detach(aws: &Aws, role: &str, arn: &str) -> Result<(), Failure> {
     let doing = format!("detaching IAM Policy ({arn}) from IAM Role ({role})");
     let call = || async { aws.iam().detach_role_policy().role_name(role).policy_arn(arn).send().await.doing(&doing) };
-    ignoring(retry_on(PROPAGATION, BUSY, call).await, GONE)
+    ignoring(retry_on(PROPAGATION, iam::BUSY, call).await, GONE)
 }

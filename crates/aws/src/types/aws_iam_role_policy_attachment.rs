@@ -7,14 +7,11 @@ use infra_provider::{Failure, Object};
 
 use crate::Aws;
 use crate::error::{Doing, ignoring};
-use crate::iam::{self, Fact, GONE, PROPAGATION};
+use crate::iam::{self, BUSY, Fact, GONE, PROPAGATION};
 use crate::resource::ResourceType;
 use crate::wait::retry_on;
 
 pub(crate) struct Api;
-
-/// IAM takes one change of a role at a time.
-const BUSY: &[&str] = &["ConcurrentModification", "ConcurrentModificationException"];
 
 #[async_trait]
 impl ResourceType for Api {
@@ -42,7 +39,7 @@ impl ResourceType for Api {
         let doing = format!("attaching IAM Policy ({arn}) to IAM Role ({role})");
         let call =
             || async { aws.iam().attach_role_policy().role_name(&role).policy_arn(&arn).send().await.doing(&doing) };
-        retry_on(PROPAGATION, BUSY, call).await?;
+        iam::change(aws, call).await?;
         object.set("id", crate::ids::made(&format!("{role}-"), &cx.token));
         (cx.checkpoint)(object);
         Ok(())

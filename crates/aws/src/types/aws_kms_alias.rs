@@ -11,13 +11,15 @@ use infra_provider::{Failure, Object, Token};
 use crate::batch::in_chunks;
 use crate::error::{Doing, ignoring};
 use crate::resource::{ResourceType, changed};
-use crate::wait::retry_on;
+use crate::wait::{retry, retry_on};
 use crate::{Aws, ids};
 
 pub(crate) struct Api;
 
 const GONE: &[&str] = &["NotFoundException"];
 const KEY_KNOWN: Duration = Duration::from_secs(10 * 60);
+/// The same for an alias that there is: what is missing may be the alias, which does not come back.
+const NEW_KEY: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl ResourceType for Api {
@@ -50,7 +52,9 @@ impl ResourceType for Api {
         if changed(prior, object, &["target_key_id"]) {
             let name = object.id();
             let call = aws.kms().update_alias().alias_name(name).target_key_id(object.str("target_key_id"));
-            call.send().await.doing(format!("updating KMS Alias ({name})"))?;
+            let doing = format!("updating KMS Alias ({name})");
+            let unseen = |failure: &Failure| aws.lags() && failure.is(GONE);
+            retry(NEW_KEY, unseen, || async { call.clone().send().await.doing(&doing) }).await?;
         }
         Ok(())
     }

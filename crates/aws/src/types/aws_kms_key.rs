@@ -31,8 +31,9 @@ const UNKNOWN_PRINCIPAL: &[&str] = &["MalformedPolicyDocumentException"];
 /// How long a change may take to be seen by every call.
 const SETTLING: Duration = Duration::from_secs(10 * 60);
 const SWITCHING: Duration = Duration::from_secs(20 * 60);
-/// KMS answers from many places: a change is seen when it was seen so often in succession.
+/// KMS answers from many places: a change is seen when it was seen so often in succession, so far apart.
 const CONFIRMATIONS: u32 = 5;
+const APART: Duration = Duration::from_secs(1);
 /// The only name that the policy of a key has.
 const POLICY: &str = "default";
 
@@ -91,6 +92,9 @@ impl ResourceType for Api {
         }
         if !cx.tags.is_empty() {
             tags_seen(aws, &id, &cx.tags).await?;
+        } else if aws.lags() && object.opt_str("policy").is_none() {
+            // Who is given the key now should find it.
+            seen(aws, &id, "create", |_| true).await?;
         }
         Ok(())
     }
@@ -166,8 +170,7 @@ impl ResourceType for Api {
         if let Some(tags) = sdk_tags(put)? {
             aws.kms().tag_resource().key_id(id).set_tags(Some(tags)).send().await.doing(doing())?;
         }
-        Wait::new(format!("waiting for KMS Key ({id}) tags"), SETTLING)
-            .in_a_row(CONFIRMATIONS)
+        confirming(aws, Wait::new(format!("waiting for KMS Key ({id}) tags"), SETTLING))
             .until(|| async {
                 let now = read_tags(aws, id).await?;
                 let gone = keys.iter().all(|key| !now.contains_key(key));
@@ -199,6 +202,12 @@ impl ResourceType for Api {
             })
             .await
     }
+}
+
+/// A wait that confirms what it sees, on AWS by time.
+fn confirming(aws: &Aws, wait: Wait) -> Wait {
+    let wait = wait.in_a_row(CONFIRMATIONS);
+    if aws.lags() { wait.again_after(APART) } else { wait }
 }
 
 fn state(key: &KeyMetadata) -> &str {
@@ -286,8 +295,7 @@ async fn rotate(aws: &Aws, id: &str, object: &Object) -> Result<(), Failure> {
         }
     })
     .await?;
-    Wait::new(format!("waiting for KMS Key ({id}) rotation update"), SETTLING)
-        .in_a_row(CONFIRMATIONS)
+    confirming(aws, Wait::new(format!("waiting for KMS Key ({id}) rotation update"), SETTLING))
         .until(|| async {
             let now = rotation(aws, id, None).await?;
             Ok(match now {
@@ -318,8 +326,7 @@ async fn describe_as(aws: &Aws, id: &str, description: &str) -> Result<(), Failu
 
 /// Waits until the key is described as it has to be.
 async fn seen(aws: &Aws, id: &str, what: &str, is_so: impl Fn(&KeyMetadata) -> bool) -> Result<(), Failure> {
-    Wait::new(format!("waiting for KMS Key ({id}) {what}"), SWITCHING)
-        .in_a_row(CONFIRMATIONS)
+    confirming(aws, Wait::new(format!("waiting for KMS Key ({id}) {what}"), SWITCHING))
         .until(|| async {
             Ok(match describe(aws, id).await? {
                 Some(key) if is_so(&key) => Seen::Target(()),
@@ -331,7 +338,7 @@ async fn seen(aws: &Aws, id: &str, what: &str, is_so: impl Fn(&KeyMetadata) -> b
 }
 
 async fn policy_seen(aws: &Aws, id: &str, wanted: &str) -> Result<(), Failure> {
-    let wait = Wait::new(format!("waiting for KMS Key ({id}) policy update"), SETTLING).in_a_row(CONFIRMATIONS);
+    let wait = confirming(aws, Wait::new(format!("waiting for KMS Key ({id}) policy update"), SETTLING));
     wait_for_policy(wait, wanted, || async {
         match read_policy(aws, id).await {
             Err(failure) if failure.is(GONE) => Ok(None),
@@ -343,8 +350,7 @@ async fn policy_seen(aws: &Aws, id: &str, wanted: &str) -> Result<(), Failure> {
 
 async fn tags_seen(aws: &Aws, id: &str, wanted: &Tags) -> Result<(), Failure> {
     let wanted = tags::own(wanted.clone());
-    Wait::new(format!("waiting for KMS Key ({id}) tags"), SETTLING)
-        .in_a_row(CONFIRMATIONS)
+    confirming(aws, Wait::new(format!("waiting for KMS Key ({id}) tags"), SETTLING))
         .until(|| async {
             Ok(match read_tags(aws, id).await {
                 Ok(now) if now == wanted => Seen::Target(()),

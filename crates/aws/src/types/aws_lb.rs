@@ -160,15 +160,20 @@ impl ResourceType for Api {
         elb::change_tags(aws, KIND, object.id(), remove, put).await
     }
 
-    async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
+    async fn delete(&self, aws: &Aws, object: &Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id();
         let answer = aws.elb().delete_load_balancer().load_balancer_arn(arn).send().await;
         crate::error::ignoring(answer.doing(format!("deleting {KIND} ({arn})")), &NOT_FOUND)?;
+        // As long as it shows, another one cannot have its name.
+        wait_gone(aws, arn, cx.timeouts.of("delete")).await?;
         // Its network interfaces go later; until then they hold the subnets and security groups.
         if let Some((_, name)) = arn.split_once("loadbalancer/") {
             for (owner, minutes) in [("amazon-elb", 35), ("amazon-aws", 5)] {
                 if let Err(failure) = wait_interfaces(aws, name, owner, Duration::from_secs(minutes * 60)).await {
-                    tracing::warn!(failure = failure.brief(), "network interfaces of a deleted load balancer may be left");
+                    tracing::warn!(
+                        failure = failure.brief(),
+                        "network interfaces of a deleted load balancer may be left"
+                    );
                     break;
                 }
             }
@@ -445,6 +450,18 @@ async fn wait_active(aws: &Aws, arn: &str, operation: &str, timeout: Duration) -
         let state = lb.state();
         let code = state.and_then(|s| s.code()).map_or("", |code| code.as_str());
         Ok(Seen::by_state((), code, &["provisioning"], &["active"]).because(state.and_then(|s| s.reason())))
+    })
+    .await
+}
+
+async fn wait_gone(aws: &Aws, arn: &str, timeout: Duration) -> Result<(), Failure> {
+    let wait = Wait::new(format!("waiting for {KIND} ({arn}) delete"), timeout);
+    wait.until_gone(|| async {
+        let found = elb::look_up([arn.to_string()], |arns| describe(aws, arns)).await;
+        Ok(match found.get(arn)? {
+            Some(_) => Seen::<()>::Pending("there".to_string()),
+            None => Seen::Missing,
+        })
     })
     .await
 }

@@ -320,7 +320,8 @@ fn fill_attributes(object: &mut Object, attributes: &BTreeMap<String, String>) {
     let all = ROUTING.iter().map(|name| (*name, routing_key(name))).chain([(TCP_IDLE.0, TCP_IDLE.1.to_string())]);
     for (name, key) in all {
         match (attributes.get(&key), object.block().attributes.get(name).map(|a| a.ty.clone())) {
-            (None, _) => object.unset(name),
+            // What is not answered stays as it was.
+            (None, _) => {}
             (Some(text), Some(Type::Bool)) => object.set(name, text == "true"),
             (Some(text), Some(Type::Number)) => object.set(name, text.parse::<i64>().unwrap_or(0)),
             (Some(text), _) => object.set(name, text.as_str()),

@@ -81,10 +81,9 @@ impl ResourceType for Api {
 
     async fn find_created(&self, aws: &Aws, planned: &Object, _trace: &Trace) -> Result<Option<Vec<Object>>, Failure> {
         let listener = planned.str("listener_arn");
-        let answer = aws.elb().describe_rules().listener_arn(listener).send().await;
-        let all = match answer.doing(format!("reading {KIND}s of {listener}")) {
+        let all = match rules_of(aws, listener).await {
             Err(failure) if failure.is(&["ListenerNotFound"]) => return Ok(Some(Vec::new())),
-            answer => answer?.rules.unwrap_or_default(),
+            all => all?,
         };
         // A priority is taken once; without one it is the conditions that tell.
         let wanted = planned.opt_i32("priority").map(|priority| priority.to_string());
@@ -151,17 +150,14 @@ async fn describe(aws: &Aws, arns: Vec<String>) -> Result<Vec<(String, Rule)>, F
 
 /// The highest priority of a listener's rules, the default rule aside; 0 if there is no other.
 async fn highest_priority(aws: &Aws, listener: &str) -> Result<i32, Failure> {
-    let (mut highest, mut marker) = (0, None);
-    loop {
-        let request = aws.elb().describe_rules().listener_arn(listener).set_marker(marker);
-        let answer = request.send().await.doing("reading ELBv2 Listener Rules")?;
-        let priorities = answer.rules().iter().filter_map(|rule| rule.priority()?.parse::<i32>().ok());
-        highest = priorities.fold(highest, i32::max);
-        marker = answer.next_marker;
-        if marker.is_none() {
-            return Ok(highest);
-        }
-    }
+    let all = rules_of(aws, listener).await?;
+    Ok(all.iter().filter_map(|rule| rule.priority()?.parse::<i32>().ok()).fold(0, i32::max))
+}
+
+async fn rules_of(aws: &Aws, listener: &str) -> Result<Vec<Rule>, Failure> {
+    let pages = aws.elb().describe_rules().listener_arn(listener).into_paginator().items();
+    let all: Result<Vec<Rule>, _> = pages.send().collect().await;
+    all.doing(format!("reading {KIND}s of {listener}"))
 }
 
 fn conditions(object: &Object) -> Result<Vec<RuleCondition>, Failure> {

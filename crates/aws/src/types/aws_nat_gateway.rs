@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayState, ResourceType as Kind};
 use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
+use tokio::time::Instant;
 
 use crate::error::{Doing, ignoring};
 use crate::resource::ResourceType;
@@ -16,6 +17,7 @@ use crate::{Aws, ec2};
 pub(crate) struct Api;
 
 const GONE: &[&str] = &["NatGatewayNotFound"];
+const OLD_STATE_SHOWS: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl ResourceType for Api {
@@ -149,12 +151,11 @@ impl ResourceType for Api {
             return Ok(());
         }
         ignoring(answer, GONE)?;
+        let start = Instant::now();
         Wait::new(format!("waiting for EC2 NAT Gateway ({id}) delete"), cx.timeouts.of("delete"))
             .until_gone(|| async {
                 let Some(gateway) = one(aws, id).await? else { return Ok(Seen::Missing) };
-                // Right after the call the old state may still show.
-                let pending = ["deleting", "available"];
-                Ok(Seen::by_state((), state(&gateway), &pending, &["deleted"]).because(Some(&reason(&gateway))))
+                Ok(going(state(&gateway), start.elapsed()).because(Some(&reason(&gateway))))
             })
             .await
     }
@@ -178,6 +179,16 @@ fn fill(object: &mut Object, gateway: &NatGateway) {
     object.set("connectivity_type", gateway.connectivity_type().map(|t| t.as_str()));
     object.set("subnet_id", gateway.subnet_id());
     object.set("tags_all", ec2::tags(gateway.tags()));
+}
+
+/// What the state of a gateway says so long after it was told to go. At first the old state may still show, also that of
+/// one whose creation failed.
+fn going(state: &str, since: Duration) -> Seen<()> {
+    let pending: &[&str] = match since < OLD_STATE_SHOWS {
+        true => &["deleting", "available", "pending", "failed"],
+        false => &["deleting", "available", "pending"],
+    };
+    Seen::by_state((), state, pending, &["deleted"])
 }
 
 fn state(gateway: &NatGateway) -> &str {
@@ -257,4 +268,18 @@ async fn available(aws: &Aws, id: &str, limit: Duration) -> Result<(), Failure> 
             Ok(Seen::by_state((), state(&gateway), &["pending"], &["available"]).because(Some(&reason(&gateway))))
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_failed_to_come_may_go() {
+        let (at_once, later) = (Duration::from_secs(1), Duration::from_secs(90));
+        assert!(matches!(going("failed", at_once), Seen::Pending(_)));
+        assert!(matches!(going("failed", later), Seen::Failed(_)));
+        assert!(matches!(going("deleting", later), Seen::Pending(_)));
+        assert!(matches!(going("deleted", later), Seen::Target(())));
+    }
 }

@@ -209,7 +209,7 @@ async fn fill(aws: &Aws, object: &mut Object, found: &GetHostedZoneOutput) -> Re
     Ok(())
 }
 
-/// The name servers of a private zone are only in its NS record.
+/// The name servers of a private zone are only in its NS record, and have their final dots.
 async fn own_name_servers(aws: &Aws, id: &str, name: &str) -> Result<Vec<String>, Failure> {
     let key = route53::RecordKey {
         zone: id.to_string(),
@@ -219,7 +219,7 @@ async fn own_name_servers(aws: &Aws, id: &str, name: &str) -> Result<Vec<String>
     };
     let record = route53::record(aws.route53(), &key).await?;
     let values = record.iter().flat_map(ResourceRecordSet::resource_records);
-    Ok(values.map(|value| value.value().trim_end_matches('.').to_string()).collect())
+    Ok(values.map(|value| value.value().to_string()).collect())
 }
 
 /// Deletes all records but those that the zone itself needs.

@@ -88,7 +88,7 @@ impl ResourceType for Api {
         }
         if changed(prior, object, &["route"]) {
             let (old, new) = (written(&prior.parts("route"))?, written(&object.parts("route"))?);
-            let there = |destination: &Destination| old.iter().find(|(d, _)| d.text() == destination.text());
+            let there = |destination: &Destination| old.iter().find(|(d, _)| d.is_same(destination));
             for (destination, target) in &new {
                 match there(destination) {
                     Some((_, old)) if old == target => {}
@@ -97,7 +97,7 @@ impl ResourceType for Api {
                 }
             }
             for (destination, _) in &old {
-                if !new.iter().any(|(d, _)| d.text() == destination.text()) {
+                if !new.iter().any(|(d, _)| d.is_same(destination)) {
                     routes::delete(aws, &id, destination, limit).await?;
                 }
             }

@@ -10,7 +10,7 @@ use infra_provider::{Failure, Object};
 
 use crate::Aws;
 use crate::batch::{FILTER_VALUES, in_chunks};
-use crate::ec2::routes::TABLE_GONE;
+use crate::ec2::routes::{self, TABLE_GONE};
 use crate::ec2::{self, filter};
 use crate::error::Doing;
 use crate::resource::{ResourceType, changed};
@@ -101,7 +101,14 @@ impl ResourceType for Api {
                 object.set("id", answer.new_association_id());
                 associated(aws, object.id(), cx.timeouts.of("update")).await
             }
-            Err(failure) if failure.is(&["InvalidAssociationID.NotFound"]) => self.create(aws, object, cx).await,
+            // It was taken away, or it is replaced already by a call that got no answer.
+            Err(failure) if failure.is(&["InvalidAssociationID.NotFound"]) => {
+                let table = routes::table(aws, object.str("route_table_id")).await?;
+                let now = table.as_ref().and_then(|table| of_target(table, object)?.route_table_association_id());
+                let Some(now) = now else { return self.create(aws, object, cx).await };
+                object.set("id", now);
+                associated(aws, now, cx.timeouts.of("update")).await
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -109,6 +116,15 @@ impl ResourceType for Api {
     async fn delete(&self, aws: &Aws, object: &Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         super::aws_route_table::disassociate(aws, object.id(), cx.timeouts.of("delete")).await
     }
+}
+
+/// The association of a table with the subnet or gateway of an object.
+fn of_target<'a>(table: &'a RouteTable, object: &Object) -> Option<&'a RouteTableAssociation> {
+    let (subnet, gateway) = (object.opt_str("subnet_id"), object.opt_str("gateway_id"));
+    table.associations().iter().filter(|a| state(a) != "disassociated").find(|a| {
+        (subnet.is_some() && a.subnet_id() == subnet.as_deref())
+            || (gateway.is_some() && a.gateway_id() == gateway.as_deref())
+    })
 }
 
 /// Some partitions do not tell a state.
@@ -137,4 +153,31 @@ async fn associated(aws: &Aws, id: &str, limit: Duration) -> Result<(), Failure>
             })
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{RouteTableAssociationState, RouteTableAssociationStateCode as Code};
+    use infra_catalog::catalog;
+
+    use super::*;
+
+    #[test]
+    fn the_association_of_a_subnet_is_the_one_that_holds() {
+        let association = |id: &str, subnet: &str, state: Code| {
+            let state = RouteTableAssociationState::builder().state(state).build();
+            let association = RouteTableAssociation::builder().route_table_association_id(id).subnet_id(subnet);
+            association.association_state(state).build()
+        };
+        let table = RouteTable::builder()
+            .associations(association("rtbassoc-1", "subnet-1", Code::Disassociated))
+            .associations(association("rtbassoc-2", "subnet-2", Code::Associated))
+            .associations(association("rtbassoc-3", "subnet-1", Code::Associating))
+            .build();
+        let block = catalog().resources["aws_route_table_association"].block().clone();
+        let mut object = Object::new(block.clone(), &block.empty());
+        object.set("subnet_id", "subnet-1");
+        let found = of_target(&table, &object).and_then(|a| a.route_table_association_id());
+        assert_eq!(found, Some("rtbassoc-3"));
+    }
 }

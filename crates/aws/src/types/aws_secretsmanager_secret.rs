@@ -67,12 +67,8 @@ impl ResourceType for Api {
             .set_kms_key_id(object.opt_str("kms_key_id"))
             .set_tags(sdk_tags(&cx.tags));
         // The name of a secret that was just deleted is free a little later.
-        let leaving = |failure: &Failure| {
-            failure.is(&["InvalidRequestException"])
-                && ["scheduled for deletion", "was deleted"].iter().any(|text| failure.message.contains(text))
-        };
         let doing = format!("creating Secrets Manager Secret ({name})");
-        let answer = retry(PROPAGATION, leaving, || async { call.clone().send().await.doing(&doing) }).await?;
+        let answer = retry(PROPAGATION, is_leaving, || async { call.clone().send().await.doing(&doing) }).await?;
         object.set("id", answer.arn());
         object.set("arn", answer.arn());
         object.set("name", &name);
@@ -171,7 +167,11 @@ impl ResourceType for Api {
             0 => call.force_delete_without_recovery(true),
             days => call.recovery_window_in_days(days),
         };
-        ignoring(call.send().await.doing(format!("deleting Secrets Manager Secret ({arn})")), GONE)?;
+        let doing = format!("deleting Secrets Manager Secret ({arn})");
+        match retry(PROPAGATION, is_replicated, || async { call.clone().send().await.doing(&doing) }).await {
+            Err(failure) if is_leaving(&failure) => {}
+            answer => ignoring(answer, GONE)?,
+        }
         Wait::new(format!("waiting for Secrets Manager Secret ({arn}) delete"), PROPAGATION)
             .until_gone(|| async {
                 Ok(describe(aws.secrets(), arn)
@@ -180,6 +180,18 @@ impl ResourceType for Api {
             })
             .await
     }
+}
+
+/// Whether a failure says that the secret was deleted, and only its name is still taken.
+fn is_leaving(failure: &Failure) -> bool {
+    let texts = ["scheduled for deletion", "marked for deletion", "was deleted"];
+    failure.is(&["InvalidRequestException"]) && texts.iter().any(|text| failure.message.contains(text))
+}
+
+/// Whether a failure says that there are replicas: those that were just removed are not gone at once.
+fn is_replicated(failure: &Failure) -> bool {
+    let codes = ["InvalidParameterException", "InvalidRequestException"];
+    failure.is(&codes) && failure.message.contains("replica regions")
 }
 
 #[derive(Default)]
@@ -280,4 +292,23 @@ fn replica_value(replica: &ReplicationStatusType) -> [(&'static str, Option<Valu
 fn sdk_tags(tags: &Tags) -> Option<Vec<Tag>> {
     let sent = tags::sent(tags, |key, value| Tag::builder().key(key).value(value).build());
     Some(sent).filter(|tags| !tags.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_on_its_way_out_is_told_from_one_with_replicas() {
+        let said = |code: &str, message: &str| Failure { code: Some(code.into()), ..Failure::new("deleting", message) };
+        let marked = "You can't perform this operation on the secret because it was marked for deletion.";
+        let replicated = "You can't delete secret x that still has replica regions [eu-west-2].";
+        for (failure, leaving, with_replicas) in [
+            (said("InvalidRequestException", marked), true, false),
+            (said("InvalidParameterException", replicated), false, true),
+            (said("ResourceNotFoundException", "Secrets Manager can't find the specified secret."), false, false),
+        ] {
+            assert_eq!((is_leaving(&failure), is_replicated(&failure)), (leaving, with_replicas), "{failure}");
+        }
+    }
 }

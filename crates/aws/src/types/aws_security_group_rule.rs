@@ -1,7 +1,7 @@
 //! `aws_security_group_rule` on the EC2 API.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{IpPermission, SecurityGroup, SecurityGroupRule};
+use aws_sdk_ec2::types::{IpPermission, SecurityGroup, SecurityGroupRule, UserIdGroupPair};
 use infra_catalog::network::{canonical_v6, protocol};
 use infra_catalog::{OpContext, Trace};
 use infra_provider::{Failure, Object};
@@ -204,8 +204,9 @@ fn find(group: &SecurityGroup, object: &Object) -> Option<Matched> {
                 }
                 Source::Group(name) => {
                     let name = name.strip_prefix(&format!("{owner}/")).unwrap_or(&name);
-                    let found = permission.user_id_group_pairs().iter().find(|p| pair_name(owner, p) == name)?;
-                    found.description()
+                    // Whose it is need not be written.
+                    let same = |p: &&UserIdGroupPair| pair_name(owner, p) == name || p.group_id() == Some(name);
+                    permission.user_id_group_pairs().iter().find(same)?.description()
                 }
                 Source::Own => {
                     let found = permission.user_id_group_pairs().iter().find(|p| p.group_id() == Some(id))?;
@@ -226,7 +227,8 @@ fn fill(object: &mut Object, matched: &Matched, rules: &[SecurityGroupRule], own
     object.set("protocol", protocol(object.str("protocol")));
     object.set("from_port", matched.from);
     object.set("to_port", matched.to);
-    if !matched.description.is_empty() || !object.raw("description").is_null() {
+    // One that is gone is not noticed.
+    if !matched.description.is_empty() {
         object.set("description", &matched.description);
     }
     object.set("self", object.bool("self"));
@@ -279,10 +281,34 @@ mod tests {
 
     use super::*;
 
+    fn rule() -> Object {
+        let block = catalog().resources["aws_security_group_rule"].block().clone();
+        Object::new(block, &Value::null(infra_value::Type::Dynamic))
+    }
+
+    #[test]
+    fn a_group_of_another_account_is_found_also_without_the_account() {
+        let pair = UserIdGroupPair::builder().group_id("sg-2").user_id("222222222222").build();
+        let permission = IpPermission::builder().ip_protocol("tcp").from_port(80).to_port(80).user_id_group_pairs(pair);
+        let group = SecurityGroup::builder().group_id("sg-1").owner_id("111111111111");
+        let group = group.ip_permissions(permission.build()).build();
+        let found = |source: &str| {
+            let mut object = rule();
+            object.set("security_group_id", "sg-1");
+            object.set("protocol", "tcp");
+            object.set("from_port", 80);
+            object.set("to_port", 80);
+            object.set("type", "ingress");
+            object.set("source_security_group_id", source);
+            find(&group, &object).is_some()
+        };
+        assert!(found("sg-2") && found("222222222222/sg-2"));
+        assert!(!found("333333333333/sg-2") && !found("sg-3"));
+    }
+
     #[test]
     fn an_id_is_the_hash_of_what_the_rule_says() {
-        let block = catalog().resources["aws_security_group_rule"].block().clone();
-        let mut object = Object::new(block, &Value::null(infra_value::Type::Dynamic));
+        let mut object = rule();
         object.set("security_group_id", "sg-2357edaf128e9b3d2");
         object.set("from_port", 443);
         object.set("to_port", 443);

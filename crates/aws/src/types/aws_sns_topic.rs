@@ -7,7 +7,7 @@ use aws_sdk_sns::types::Tag;
 use futures::future::join_all;
 use infra_catalog::types::aws_sns_topic::FIFO_SUFFIX;
 use infra_catalog::{OpContext, Trace, policy};
-use infra_provider::{Failure, Object, Token};
+use infra_provider::{Failure, Object, Part, Token};
 
 use crate::error::{Doing, ignoring};
 use crate::policy::{PRINCIPALS, wait_for_principals};
@@ -101,7 +101,7 @@ impl ResourceType for Api {
         let arn = object.id();
         for (argument, attribute, kind) in settable() {
             // What is nothing is so from the start.
-            let value = text(object, argument, kind);
+            let value = text(object, cx, argument, kind);
             if !AT_CREATION.contains(&argument) && !matches!(value.as_str(), "" | "0" | "false") {
                 set(aws, arn, attribute, &value).await?;
             }
@@ -121,10 +121,10 @@ impl ResourceType for Api {
         Ok(Some(vec![made]))
     }
 
-    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
+    async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id();
         for (argument, attribute, kind) in settable() {
-            let value = text(object, argument, kind);
+            let value = text(object, cx, argument, kind);
             let skipped = argument == "fifo_topic" || (argument == "policy" && value.is_empty());
             if !skipped && differ(prior.raw(argument), object.raw(argument)) {
                 set(aws, arn, attribute, &value).await?;
@@ -176,9 +176,12 @@ fn topic_name(object: &Object, token: &Token) -> String {
     }
 }
 
-/// An argument in the form of the API.
-fn text(object: &Object, argument: &str, kind: Kind) -> String {
+/// An argument in the form of the API. These two are kept there in the spelling of the configuration.
+fn text(object: &Object, cx: &OpContext<'_>, argument: &str, kind: Kind) -> String {
     match kind {
+        Kind::Text if matches!(argument, "archive_policy" | "delivery_policy") => {
+            Part::new(cx.config).str(argument).to_string()
+        }
         Kind::Text => object.str(argument).to_string(),
         Kind::Number => object.int(argument).to_string(),
         Kind::Truth => object.bool(argument).to_string(),
@@ -207,9 +210,10 @@ async fn policy_seen(aws: &Aws, arn: &str) {
 }
 
 async fn set(aws: &Aws, arn: &str, attribute: &str, value: &str) -> Result<(), Failure> {
-    // A role or principal that is new is not known everywhere yet.
+    // A topic, role or principal that is new is not known everywhere yet.
     let unheard = |failure: &Failure| {
         failure.is(&["InvalidParameter", "InvalidParameterException"])
+            || (aws.lags() && failure.is(GONE))
             || (failure.is(&["AuthorizationError", "AuthorizationErrorException"])
                 && ["no identity-based policy allows", "is not authorized to perform"]
                     .iter()

@@ -48,9 +48,12 @@ impl ResourceType for Api {
             tagging::unchanged(aws, &objects),
         );
         join_all(objects.into_iter().map(|mut object| async {
-            let (Some(value), Some(description)) = (values.get(object.id())?, descriptions.get(object.id())?) else {
+            let Some(value) = values.get(object.id())? else { return Ok(None) };
+            // The list of descriptions follows later than the values: what is known of an old parameter stays.
+            let description = descriptions.get(object.id())?;
+            if description.is_none() && object.str("arn").is_empty() {
                 return Ok(None);
-            };
+            }
             match unchanged.tags(&object, || tags_of(aws, object.id())).await {
                 Ok(tags) => object.set("tags_all", tags),
                 Err(failure) if failure.is(&["InvalidResourceId"]) => return Ok(None),
@@ -128,7 +131,11 @@ impl ResourceType for Api {
             object.set("insecure_value", value);
             object.unset("value");
         } else if changed(prior, object, &["value"]) && config.is_set("value") {
-            object.unset("insecure_value");
+            // Where it was visible once, the visible attribute goes on showing it.
+            match prior.opt_str("insecure_value") {
+                Some(_) if !is_secure(object) => object.set("insecure_value", value),
+                _ => object.unset("insecure_value"),
+            }
         }
         Ok(())
     }
@@ -219,10 +226,14 @@ fn value_of(object: &Object) -> String {
 
 /// The key, where one is used.
 fn key_of(object: &Object) -> Option<String> {
-    object.opt_str("key_id").filter(|_| object.str("type") == ParameterType::SecureString.as_str())
+    object.opt_str("key_id").filter(|_| is_secure(object))
 }
 
-fn fill(object: &mut Object, value: &Parameter, description: &ParameterMetadata) -> Result<(), Failure> {
+fn is_secure(object: &Object) -> bool {
+    object.str("type") == ParameterType::SecureString.as_str()
+}
+
+fn fill(object: &mut Object, value: &Parameter, description: Option<&ParameterMetadata>) -> Result<(), Failure> {
     let name = value.name().unwrap_or_default().to_string();
     let is_secure = value.r#type() == Some(&ParameterType::SecureString);
     let insecure = !object.str("insecure_value").is_empty();
@@ -241,6 +252,7 @@ fn fill(object: &mut Object, value: &Parameter, description: &ParameterMetadata)
     object.set("data_type", value.data_type());
     object.set("type", value.r#type().map(ParameterType::as_str));
     object.set("version", value.version());
+    let Some(description) = description else { return Ok(()) };
     object.set("allowed_pattern", description.allowed_pattern());
     object.set("description", description.description());
     object.set("key_id", description.key_id());
@@ -252,4 +264,23 @@ fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, Failure> {
     let form = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
     let sent: Result<Vec<Tag>, _> = tags::sent(tags, form).into_iter().collect();
     sent.doing("describing the tags of an SSM Parameter")
+}
+
+#[cfg(test)]
+mod tests {
+    use infra_catalog::catalog;
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_parameter_stays_where_only_its_value_is_told() {
+        let block = catalog().resources["aws_ssm_parameter"].block().clone();
+        let mut object = Object::new(block.clone(), &block.empty());
+        object.set("description", "the key");
+        object.set("tier", "Advanced");
+        let told = Parameter::builder().name("/a").value("2").version(2).r#type(ParameterType::String).build();
+        assert_eq!(fill(&mut object, &told, None), Ok(()));
+        let now = ["name", "value", "description", "tier"].map(|name| object.str(name).to_string());
+        assert_eq!(now, ["/a", "2", "the key", "Advanced"]);
+    }
 }

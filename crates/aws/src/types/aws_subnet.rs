@@ -44,17 +44,7 @@ impl ResourceType for Api {
         object.set("id", &id);
         (cx.checkpoint)(object);
 
-        let subnet = Wait::new(format!("waiting for EC2 Subnet ({id}) create"), cx.timeouts.of("create"))
-            .until(|| async {
-                Ok(match one(aws, &id).await? {
-                    Some(subnet) => {
-                        let state = subnet.state().map_or("available", |s| s.as_str()).to_string();
-                        Seen::by_state(subnet, &state, &["pending"], &["available"])
-                    }
-                    None => Seen::Missing,
-                })
-            })
-            .await?;
+        let subnet = available(aws, &id, cx.timeouts.of("create")).await?;
         if let Some(association) = subnet.ipv6_cidr_block_association_set().first().and_then(|a| a.association_id()) {
             associated(aws, association).await?;
         }
@@ -91,13 +81,16 @@ impl ResourceType for Api {
     }
 
     async fn ready(&self, aws: &Aws, object: &Object, trace: &Trace) -> Result<(), Failure> {
-        let id = object.id();
-        Wait::new(format!("waiting for EC2 Subnet ({id}) create"), trace.timeouts.of("create"))
-            .until(|| async {
-                let Some(subnet) = one(aws, id).await? else { return Ok(Seen::Missing) };
-                Ok(Seen::by_state((), subnet.state().map_or("available", |s| s.as_str()), &["pending"], &["available"]))
-            })
-            .await
+        let subnet = available(aws, object.id(), trace.timeouts.of("create")).await?;
+        // One that is still coming would be taken for missing, and asked for again.
+        let coming = subnet
+            .ipv6_cidr_block_association_set()
+            .iter()
+            .filter(|a| a.ipv6_cidr_block_state().and_then(|s| s.state()).is_some_and(|s| s.as_str() == "associating"));
+        for association in coming.filter_map(|a| a.association_id()) {
+            associated(aws, association).await?;
+        }
+        Ok(())
     }
 
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
@@ -239,7 +232,9 @@ async fn send(
     call: impl FnOnce(Modify) -> Modify,
 ) -> Result<(), Failure> {
     let doing = format!("modifying EC2 Subnet ({id}) {name}");
-    call(aws.ec2().modify_subnet_attribute().subnet_id(id)).send().await.doing(doing)?;
+    let call = call(aws.ec2().modify_subnet_attribute().subnet_id(id));
+    // A new subnet may not be seen everywhere yet.
+    retry_on(Duration::from_secs(30), GONE, || async { call.clone().send().await.doing(&doing) }).await?;
     Wait::new(format!("waiting for EC2 Subnet ({id}) {name} update"), PROPAGATION)
         .until(|| async {
             Ok(match one(aws, id).await? {
@@ -250,6 +245,17 @@ async fn send(
                 }
                 None => Seen::Missing,
             })
+        })
+        .await
+}
+
+/// Waits until a new subnet can be used.
+async fn available(aws: &Aws, id: &str, limit: Duration) -> Result<Subnet, Failure> {
+    Wait::new(format!("waiting for EC2 Subnet ({id}) create"), limit)
+        .until(|| async {
+            let Some(subnet) = one(aws, id).await? else { return Ok(Seen::Missing) };
+            let state = subnet.state().map_or("available", |s| s.as_str()).to_string();
+            Ok(Seen::by_state(subnet, &state, &["pending"], &["available"]))
         })
         .await
 }

@@ -87,17 +87,7 @@ impl ResourceType for Api {
         object.set("id", &id);
         (cx.checkpoint)(object);
 
-        Wait::new(format!("waiting for EC2 VPC ({id}) create"), CREATE)
-            .until(|| async {
-                Ok(match one(aws, &id).await? {
-                    Some(vpc) => {
-                        let state = vpc.state().map_or("available", |s| s.as_str()).to_string();
-                        Seen::by_state((), &state, &["pending"], &["available"])
-                    }
-                    None => Seen::Missing,
-                })
-            })
-            .await?;
+        available(aws, &id).await?;
         let associations = vpc.map(Vpc::ipv6_cidr_block_association_set).unwrap_or_default();
         if let Some(association) = associations.first().and_then(|a| a.association_id()) {
             associated(aws, association).await?;
@@ -122,9 +112,27 @@ impl ResourceType for Api {
         Ok(Some(ec2::identified(planned, all.iter().filter_map(Vpc::vpc_id))))
     }
 
+    async fn ready(&self, aws: &Aws, object: &Object, _trace: &Trace) -> Result<(), Failure> {
+        let vpc = available(aws, object.id()).await?;
+        // One that is still coming would be taken for missing, and asked for again.
+        let coming = vpc
+            .ipv6_cidr_block_association_set()
+            .iter()
+            .filter(|a| a.ipv6_cidr_block_state().and_then(|s| s.state()).is_some_and(|s| s.as_str() == "associating"));
+        for association in coming.filter_map(VpcIpv6CidrBlockAssociation::association_id) {
+            associated(aws, association).await?;
+        }
+        Ok(())
+    }
+
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let id = object.id().to_string();
-        for (name, _, attribute) in &SWITCHES {
+        let mut switches = SWITCHES;
+        if object.bool("enable_dns_support") {
+            // Host names are refused without it.
+            switches.swap(0, 1);
+        }
+        for (name, _, attribute) in &switches {
             if changed(prior, object, &[name]) {
                 switch(aws, &id, attribute, object.bool(name)).await?;
             }
@@ -198,6 +206,17 @@ impl ResourceType for Api {
     }
 }
 
+/// Waits until a new VPC can be used.
+async fn available(aws: &Aws, id: &str) -> Result<Vpc, Failure> {
+    Wait::new(format!("waiting for EC2 VPC ({id}) create"), CREATE)
+        .until(|| async {
+            let Some(vpc) = one(aws, id).await? else { return Ok(Seen::Missing) };
+            let state = vpc.state().map_or("available", |s| s.as_str()).to_string();
+            Ok(Seen::by_state(vpc, &state, &["pending"], &["available"]))
+        })
+        .await
+}
+
 async fn one(aws: &Aws, id: &str) -> Result<Option<Vpc>, Failure> {
     match aws.ec2().describe_vpcs().vpc_ids(id).send().await.doing(format!("reading EC2 VPC ({id})")) {
         Ok(answer) => Ok(answer.vpcs.unwrap_or_default().into_iter().find(|v| v.vpc_id() == Some(id))),
@@ -266,8 +285,10 @@ async fn switch(aws: &Aws, id: &str, attribute: &VpcAttributeName, on: bool) -> 
     retry_on(Duration::from_secs(30), GONE, || async { call.clone().send().await.doing(&doing) }).await?;
     Wait::new(format!("waiting for EC2 VPC ({id}) {} update", attribute.as_str()), PROPAGATION)
         .until(|| async {
-            let now = value_of(aws, id, attribute.clone()).await?;
-            Ok(if now == on { Seen::Target(()) } else { Seen::Pending(now.to_string()) })
+            match value_of(aws, id, attribute.clone()).await {
+                Err(failure) if failure.is(GONE) => Ok(Seen::Missing),
+                now => now.map(|now| if now == on { Seen::Target(()) } else { Seen::Pending(now.to_string()) }),
+            }
         })
         .await
 }

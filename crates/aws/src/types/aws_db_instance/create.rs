@@ -8,6 +8,7 @@ use infra_catalog::OpContext;
 use infra_provider::{Failure, Object, Part};
 
 use super::given::given;
+use super::modify::send;
 use crate::error::Doing;
 use crate::iam::PROPAGATION;
 use crate::wait::retry;
@@ -66,7 +67,7 @@ pub(super) async fn create(aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -
 
     rds::wait_available(aws, &name, "create", cx.timeouts.of("create")).await?;
     if later.needed {
-        later.call.send().await.doing(format!("updating RDS DB Instance ({name})"))?;
+        send(later.call, &name, cx.timeouts.of("update")).await?;
         rds::wait_available(aws, &id, "update", cx.timeouts.of("update")).await?;
     }
     if later.restart {

@@ -51,7 +51,11 @@ pub(super) async fn update(aws: &Aws, prior: &Object, object: &mut Object, cx: &
         object.set("manage_master_user_password", prior.raw("manage_master_user_password").clone());
         return Err(failure);
     }
-    rds::wait_available(aws, &id, "update", limit).await.map(drop)
+    let changed = match object.bool("apply_immediately") {
+        true => rds::wait_available(aws, &id, "update", limit).await,
+        false => rds::wait_scheduled(aws, &id, limit).await,
+    };
+    changed.map(drop)
 }
 
 /// The arguments that differ and that an instance is changed for.
