@@ -99,7 +99,10 @@ pub(crate) fn from_null_resource(attributes: &serde_json::Value) -> Result<Value
 /// The object that the JSON of a state stands for.
 pub(crate) fn from_state(version: u64, attributes: &serde_json::Value) -> Result<Value, Problem> {
     if version > schema().version {
-        let detail = format!("The state has a {TYPE} of schema version {version}, which is not known yet.");
+        let detail = format!(
+            "The state has a {TYPE} of schema version {version}, which is not known yet: a newer program wrote it. Use that \
+             one, or a newer infra."
+        );
         return Err(Problem::error("Resource instance managed by newer provider version", detail));
     }
     let read = |name: &str| {

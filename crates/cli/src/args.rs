@@ -1,6 +1,7 @@
 //! The command line, with Terraform's habits: long options with one dash or two, `-chdir=DIR` before the command.
 
 mod commands;
+mod environment;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use commands::*;
+pub(crate) use environment::with_environment;
 
 /// Plans and applies AWS infrastructure from Terraform-language configuration.
 #[derive(Parser)]
@@ -19,6 +21,9 @@ pub(crate) struct Cli {
     /// On this machine instead of AWS: no account, no credentials.
     #[arg(long, global = true, env = "INFRA_LOCAL", value_parser = clap::builder::BoolishValueParser::new())]
     pub local: bool,
+    /// No colours.
+    #[arg(long, global = true)]
+    pub no_color: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -126,23 +131,53 @@ pub(crate) fn what_is_wrong(error: &clap::Error) -> String {
     said.trim().trim_start_matches("error: ").to_string()
 }
 
+/// Why there is no such command, if Terraform has it.
+pub(crate) fn elsewhere(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "providers" => {
+            "infra has its providers built in (see: infra version): there is nothing to list, lock or mirror, and \
+             .terraform.lock.hcl stays as Terraform wrote it."
+        }
+        "login" | "logout" => {
+            "No service is logged in to. Private module registries: set TF_TOKEN_<host> or credentials in the CLI \
+             configuration file. AWS: aws sso login"
+        }
+        "env" => "It is called workspace: infra workspace list",
+        "test" => "Test files (*.tftest.hcl) are Terraform's; run them with it.",
+        "modules" => "See what infra get prints, or .terraform/modules/modules.json.",
+        "metadata" => "See which functions there are in the console: infra console",
+        "cloud" | "stacks" => "HCP Terraform is not supported.",
+        _ => return None,
+    })
+}
+
 /// The arguments with a second dash where a long option has one: `-var` becomes `--var`. What stands behind `--` stays,
 /// as does a lone dash; the value of an option is never an option itself.
 pub(crate) fn normalise(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut out = vec![OsString::from("infra")];
     let mut literal = false;
     let mut value_next = false;
+    // The words that are neither options nor their values.
+    let mut words: Vec<String> = Vec::new();
     for argument in given {
         let text = argument.to_string_lossy().into_owned();
-        if literal || value_next {
+        // What stands behind the address of an import is an id, whatever it begins with.
+        let is_id = words.len() == 2 && words[0] == "import";
+        if literal || value_next || is_id {
             out.push(argument);
+            if !value_next {
+                words.push(text);
+            }
             value_next = false;
             continue;
         }
         literal = text == "--";
+        if !text.starts_with('-') {
+            words.push(text.clone());
+        }
         value_next = takes_value(&text);
         out.push(match text.strip_prefix('-') {
-            Some("v" | "version") if out.len() == 1 => OsString::from("version"),
+            Some("v" | "version" | "-version") if out.len() == 1 => OsString::from("version"),
             Some("h" | "help") => OsString::from("--help"),
             Some(rest) if !rest.is_empty() && !rest.starts_with('-') => {
                 let mut long = OsString::from("-");
@@ -169,6 +204,7 @@ fn takes_value(option: &str) -> bool {
                 | "state"
                 | "state-out"
                 | "backup"
+                | "backup-out"
                 | "lock-timeout"
                 | "parallelism"
                 | "limit"
@@ -203,6 +239,11 @@ mod tests {
             ["infra", "--chdir=x", "plan", "--var", "-a=b", "--out=p", "--json", "-"]
         );
         assert_eq!(given(&["-version"]), ["infra", "version"]);
+        assert_eq!(given(&["--version"]), ["infra", "version"]);
+        assert_eq!(
+            given(&["import", "-lock=false", "-var", "a=b", "a.b", "-id"]),
+            ["infra", "import", "--lock=false", "--var", "a=b", "a.b", "-id"]
+        );
     }
 
     #[test]
@@ -222,6 +263,24 @@ mod tests {
         };
         assert!(what_is_wrong(&error).starts_with("unexpected argument '--nosuch' found"));
         assert!(!what_is_wrong(&error).contains("Usage"));
+    }
+
+    #[test]
+    fn every_command_takes_no_color() {
+        for words in [&["plan", "-no-color"][..], &["state", "list", "-no-color"], &["workspace", "-no-color", "show"]]
+        {
+            let parsed = parse(normalise(words.iter().map(OsString::from)));
+            assert!(parsed.is_ok_and(|(cli, _)| cli.no_color), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn commands_of_terraform_that_there_are_not_are_told_apart_from_mistakes() {
+        let told = |word: &str| elsewhere(word).is_some();
+        assert!(told("providers") && told("login") && told("env"));
+        assert!(!told("plan") && !told("plann"));
+        let names = Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect::<Vec<_>>();
+        assert!(names.iter().all(|name| !told(name)));
     }
 
     #[test]

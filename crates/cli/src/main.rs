@@ -38,6 +38,13 @@ fn main() -> ExitCode {
     environment::without_empty();
     crash::prepare();
     let given = args::normalise(std::env::args_os().skip(1));
+    let given = match args::with_environment(given, |name| std::env::var_os(name)) {
+        Ok(given) => given,
+        Err(problem) => {
+            output::error(&problem.summary, &problem.detail);
+            return ExitCode::from(1);
+        }
+    };
     output::set_machine(args::wants_lines(&given));
     let (cli, name) = match args::parse(given) {
         Ok(parsed) => parsed,
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
             return Exit(1);
         }
         local::set(cli.local);
+        output::set_plain(cli.no_color);
         commands::run(cli.command)
     });
     ExitCode::from(status)
@@ -63,13 +71,26 @@ fn main() -> ExitCode {
 
 /// Tells what is wrong with the command line, or gives the help that was asked for. The exit status.
 fn refused(error: &clap::Error) -> u8 {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
     if !error.use_stderr() {
         let _ = error.print();
         return 0;
     }
-    match output::is_machine() {
-        true => output::error("Failed to parse command-line flags", &args::what_is_wrong(error)),
-        false => drop(error.print()),
+    // Who gives no command wants to know which there are, as with -help.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        output::raw(&error.render().to_string());
+        return if std::env::args_os().len() > 1 { 1 } else { 127 };
+    }
+    let elsewhere = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(command)) => args::elsewhere(command).map(|why| (command, why)),
+        _ => None,
+    };
+    match elsewhere {
+        Some((command, why)) => output::error(&format!("There is no command {command:?}"), why),
+        None if output::is_machine() => {
+            output::error("Failed to parse command-line flags", &args::what_is_wrong(error));
+        }
+        None => drop(error.print()),
     }
     1
 }

@@ -1,7 +1,7 @@
 //! Everything that goes to the terminal: text to standard output, errors to standard error; or, where machine-readable
 //! lines are wanted, all of it as such lines to standard output.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use infra_diag::{Diagnostic, Diagnostics, RenderOptions, Sources, render};
@@ -16,9 +16,25 @@ pub(crate) fn set_machine(on: bool) {
     MACHINE.store(on, Ordering::Relaxed);
 }
 
+/// Whether nothing gets colours, wherever it goes.
+static PLAIN: AtomicBool = AtomicBool::new(false);
+
+/// Says once, at the start, that nothing gets colours.
+pub(crate) fn set_plain(on: bool) {
+    PLAIN.store(on, Ordering::Relaxed);
+}
+
 /// Whether everything is told in machine-readable lines.
 pub(crate) fn is_machine() -> bool {
     MACHINE.load(Ordering::Relaxed)
+}
+
+/// Whether something could not be written to standard output, for another reason than that nobody reads it.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether standard output is not whole: whoever keeps it in a file has to know.
+pub(crate) fn is_torn() -> bool {
+    UNWRITTEN.load(Ordering::Relaxed)
 }
 
 /// Prints a line (or lines) to standard output. A closed pipe is no error.
@@ -40,8 +56,37 @@ pub(crate) fn raw(text: &str) {
 /// Writes to standard output, whoever reads it.
 pub(crate) fn written(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return };
+    let unread = error.kind() == std::io::ErrorKind::BrokenPipe;
+    if !unread && !UNWRITTEN.swap(true, Ordering::Relaxed) {
+        let problem = Diagnostic::error(
+            "Standard output cannot be written",
+            format!("{error}. What is there is not all of it. Whatever was to be done is done all the same."),
+        );
+        let text = render(&problem, &Sources::default(), RenderOptions::default());
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// A line that somebody answers on standard input, without the spaces around it.
+///
+/// # Errors
+/// When there is nobody: it has ended, or cannot be read.
+pub(crate) fn answer() -> Result<String, Diagnostic> {
+    let mut answer = String::new();
+    match std::io::stdin().lock().read_line(&mut answer) {
+        Ok(read) if read > 0 => Ok(answer.trim().to_string()),
+        _ => Err(unanswered()),
+    }
+}
+
+/// The error about a question that nobody answers.
+pub(crate) fn unanswered() -> Diagnostic {
+    Diagnostic::error(
+        "No answer",
+        "Standard input has ended, so nobody can say yes. Nothing was done. Run it where somebody can answer, or with \
+         -auto-approve.",
+    )
 }
 
 /// Tells a person what goes on, where it disturbs no result: on standard error. Whoever reads machine-readable lines is
@@ -71,7 +116,8 @@ pub(crate) fn error(summary: &str, detail: &str) {
 
 /// Whether to use colours: on a terminal, unless told otherwise.
 pub(crate) fn use_colour(no_color: bool) -> bool {
-    let forbidden = no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let forbidden =
+        no_color || PLAIN.load(Ordering::Relaxed) || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
     !forbidden && !dumb && std::io::stdout().is_terminal()
 }

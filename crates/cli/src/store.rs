@@ -241,6 +241,10 @@ pub(crate) fn explain(error: &StoreError) -> Diagnostic {
                 ),
             )
         }
+        StoreError::LockFailed { path, .. } if path.is_dir() => Diagnostic::error(
+            "The state cannot be read or written",
+            format!("{} is a folder, and a state is a file. Rename the folder, or name a file.", path.display()),
+        ),
         StoreError::LockFailed { path, error } => Diagnostic::error(
             "Error acquiring the state lock",
             format!(

@@ -105,12 +105,21 @@ pub(crate) fn gather(
 }
 
 fn from_environment(module: &Module, found: &mut BTreeMap<Arc<str>, Given>, problems: &mut Diagnostics) {
-    for (key, text) in std::env::vars() {
-        let Some(name) = key.strip_prefix("TF_VAR_") else { continue };
+    for (key, text) in std::env::vars_os() {
+        let Some(name) = key.to_str().and_then(|key| key.strip_prefix("TF_VAR_")) else { continue };
         let Some(variable) = module.variables.get(name) else { continue };
+        let Ok(text) = text.into_string() else {
+            let detail = format!("The value of TF_VAR_{name} in the environment is not text in UTF-8.");
+            problems
+                .push(Diagnostic::error("Invalid value for input variable", detail).at(variable.decl_range.clone()));
+            continue;
+        };
         match parse_variable_arg(&text, variable) {
             Ok(value) => {
-                drop(found.insert(name.into(), Given { value, range: None, from: format!("the environment ({key})") }))
+                drop(found.insert(
+                    name.into(),
+                    Given { value, range: None, from: format!("the environment (TF_VAR_{name})") },
+                ))
             }
             Err(more) => problems.extend(more),
         }

@@ -96,9 +96,42 @@ fn underlined(line: &str, from: usize, highlight: (usize, usize), paint: &dyn Fn
     let (start, end) = (clamp(highlight.0), clamp(highlight.1));
     match (line.get(..start), line.get(start..end), line.get(end..)) {
         (Some(before), Some(inside), Some(after)) if !inside.is_empty() => {
-            format!("{before}{}{after}", paint(UNDERLINE, inside))
+            let inside = paint(UNDERLINE, &shown(inside, LONGEST, Side::Right));
+            format!("{}{inside}{}", shown(before, LONGEST, Side::Left), shown(after, LONGEST, Side::Right))
         }
-        _ => line.to_string(),
+        _ => shown(line, LONGEST, Side::Right),
+    }
+}
+
+/// How many characters of a line are shown before, in and after what matters in it: files that programs write may have
+/// all their text in one line.
+const LONGEST: usize = 400;
+
+/// Where a text is cut off that is too long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Source text as it may go to a terminal: not longer than so many characters, and without what would steer it.
+fn shown(text: &str, longest: usize, cut: Side) -> String {
+    let plain = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+    if text.len() <= longest {
+        return text.chars().map(plain).collect();
+    }
+    let kept: String = match cut {
+        Side::Right => text.chars().take(longest).map(plain).collect(),
+        Side::Left => {
+            let mut kept: Vec<char> = text.chars().rev().take(longest).map(plain).collect();
+            kept.reverse();
+            kept.into_iter().collect()
+        }
+    };
+    match (kept.chars().count() < text.chars().count(), cut) {
+        (false, _) => kept,
+        (true, Side::Right) => format!("{kept}…"),
+        (true, Side::Left) => format!("…{kept}"),
     }
 }
 

@@ -100,3 +100,19 @@ fn warnings_come_first_and_similar_ones_are_told_once() {
     assert_eq!(details, ["no place", "d\n\n(and 2 more similar warnings elsewhere)", ""]);
     assert!(shown.compact_warnings().starts_with("\nWarnings:\n\n- W\n"));
 }
+
+#[test]
+fn source_is_shown_without_what_would_steer_a_terminal_and_not_without_end() {
+    let text = format!("a = \u{1b}[31m\0 {}x{}\n", "1 ".repeat(10_000), " 2".repeat(10_000));
+    let byte = text.find('x').unwrap_or_default() as u32;
+    let start = Pos { line: 1, column: 1, byte };
+    let place = SourceRange { file: "main.tf".into(), start, end: Pos { byte: byte + 1, ..start } };
+    let mut sources = Sources::default();
+    sources.insert("main.tf".into(), text.into());
+    let shown = render(&Diagnostic::error("S", "d").at(place), &sources, RenderOptions::default());
+    assert!(shown.contains("1: …1 1") && shown.contains("1 x 2") && shown.contains("2…\n"), "{shown}");
+    assert!(shown.len() < 1500, "{}", shown.len());
+    let place = SourceRange { file: "main.tf".into(), start: Pos { byte: 0, ..start }, end: Pos { byte: 1, ..start } };
+    let shown = render(&Diagnostic::error("S", "d").at(place), &sources, RenderOptions::default());
+    assert!(shown.contains("a = \u{fffd}[31m\u{fffd} 1") && !shown.contains('\u{1b}'), "{shown}");
+}

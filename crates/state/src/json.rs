@@ -32,6 +32,31 @@ fn bad(what: impl Into<String>) -> StateError {
     StateError::NotAState(what.into())
 }
 
+/// What a member has to be, and how it is taken from JSON.
+type Form<T> = (&'static str, fn(Json) -> Option<T>);
+
+const TEXT: Form<String> = ("a text", |json| if let Json::String(text) = json { Some(text) } else { None });
+const NUMBER: Form<u64> = ("a whole number", |json| json.as_u64());
+const OBJECT: Form<Map<String, Json>> =
+    ("an object", |json| if let Json::Object(map) = json { Some(map) } else { None });
+const LIST: Form<Vec<Json>> = ("a list", |json| if let Json::Array(items) = json { Some(items) } else { None });
+
+/// A member in its form; what is absent or null is empty. That it is something else must not pass for nothing: what it
+/// holds would be forgotten.
+fn take<T: Default>(from: &mut Map<String, Json>, key: &str, (form, of): Form<T>) -> Result<T, StateError> {
+    match from.shift_remove(key) {
+        None | Some(Json::Null) => Ok(T::default()),
+        Some(json) => of(json).ok_or_else(|| bad(format!("{key:?} is not {form}"))),
+    }
+}
+
+/// Whether it begins as a version does: `1.11.4`.
+fn is_version(text: &str) -> bool {
+    let numbers: Vec<&str> =
+        text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default().split('.').collect();
+    numbers.len() <= 3 && numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
 impl State {
     /// Reads the text of a state file. An empty text is no state.
     ///
@@ -52,30 +77,25 @@ impl State {
             }
             None => return Err(bad("it has no \"version\", so it is not a state file")),
         }
-        let text_of = |top: &mut Map<String, Json>, key: &str| match top.shift_remove(key) {
-            Some(Json::String(text)) => Ok(text),
-            None => Ok(String::new()),
-            Some(_) => Err(bad(format!("{key:?} is not a text"))),
-        };
-        let terraform_version = text_of(&mut top, "terraform_version")?;
-        let lineage = text_of(&mut top, "lineage")?;
-        let serial = top.shift_remove("serial").and_then(|s| s.as_u64()).unwrap_or(0);
+        let terraform_version = take(&mut top, "terraform_version", TEXT)?;
+        if !terraform_version.is_empty() && !is_version(&terraform_version) {
+            return Err(bad(format!("\"terraform_version\" is {terraform_version:?}, which is no version")));
+        }
+        let lineage = take(&mut top, "lineage", TEXT)?;
+        let serial = take(&mut top, "serial", NUMBER)?;
         let mut outputs = BTreeMap::new();
-        if let Some(Json::Object(members)) = top.shift_remove("outputs") {
-            for (name, output) in members {
-                outputs.insert(
-                    name.as_str().into(),
-                    parse_output(&output).map_err(|e| bad(format!("output {name}: {e}")))?,
-                );
-            }
+        for (name, output) in take(&mut top, "outputs", OBJECT)? {
+            let output = parse_output(&output).map_err(|e| bad(format!("output {name}: {e}")))?;
+            outputs.insert(name.as_str().into(), output);
         }
         let mut resources = BTreeMap::new();
-        if let Some(Json::Array(items)) = top.shift_remove("resources") {
-            for item in items {
-                parse_resource(item, &mut resources)?;
-            }
+        for item in take(&mut top, "resources", LIST)? {
+            parse_resource(item, &mut resources)?;
         }
         let check_results = top.shift_remove("check_results").unwrap_or(Json::Null);
+        if !matches!(check_results, Json::Null | Json::Array(_)) {
+            return Err(bad("\"check_results\" is not a list"));
+        }
         Ok(Some(State { terraform_version, serial, lineage, outputs, resources, check_results, extra: top }))
     }
 
@@ -131,6 +151,9 @@ fn resource_order(module: &ModuleInstance, resource: &Resource) -> ResourceOrder
 }
 
 fn parse_output(json: &Json) -> Result<OutputValue, String> {
+    if !json.is_object() {
+        return Err("it is not an object".into());
+    }
     let ty = match json.get("type") {
         Some(ty) => type_from_json(ty).map_err(|e| e.to_string())?,
         None => Type::Dynamic,
@@ -178,21 +201,35 @@ fn parse_resource(
     let state = resources
         .entry((module, resource.clone()))
         .or_insert_with(|| ResourceState { provider, instances: BTreeMap::new() });
-    let Some(Json::Array(instances)) = item.get("instances") else { return Ok(()) };
+    let instances = match item.get("instances") {
+        Some(Json::Array(instances)) => &instances[..],
+        None | Some(Json::Null) => &[],
+        Some(_) => return Err(bad(format!("{resource}: \"instances\" is not a list"))),
+    };
     for instance in instances {
         let Json::Object(instance) = instance.clone() else {
             return Err(bad(format!("an instance of {resource} is not an object")));
         };
         let (key, deposed, object) = parse_instance(instance).map_err(|e| bad(format!("{resource}: {e}")))?;
-        let slot = state.instances.entry(key).or_default();
-        match deposed {
-            Some(deposed) => {
-                slot.deposed.insert(deposed, object);
-            }
-            None => slot.current = Some(object),
+        let slot = state.instances.entry(key.clone()).or_default();
+        let twice = match deposed {
+            Some(deposed) => slot.deposed.insert(deposed, object).is_some(),
+            None => slot.current.replace(object).is_some(),
+        };
+        if twice {
+            let which = if key == InstanceKey::None { String::new() } else { format!(" with the key {key}") };
+            return Err(bad(format!("{resource} has two instances{which}")));
         }
     }
     Ok(())
+}
+
+/// The same of an instance, whose resource is named by who asks.
+fn member<T: Default>(from: &mut Map<String, Json>, key: &str, form: Form<T>) -> Result<T, String> {
+    take(from, key, form).map_err(|error| match error {
+        StateError::NotAState(what) => what,
+        other => other.to_string(),
+    })
 }
 
 pub(crate) fn parse_instance(mut json: Map<String, Json>) -> Result<(InstanceKey, Option<String>, Instance), String> {
@@ -202,32 +239,36 @@ pub(crate) fn parse_instance(mut json: Map<String, Json>) -> Result<(InstanceKey
         Some(Json::Number(n)) => InstanceKey::Int(n.as_i64().ok_or("an instance key is no whole number")?),
         Some(_) => return Err("an instance key is neither text nor number".into()),
     };
-    let deposed = json.shift_remove("deposed").and_then(|d| d.as_str().map(str::to_string)).filter(|d| !d.is_empty());
-    let attributes = match json.shift_remove("attributes") {
-        Some(Json::Object(attributes)) => attributes,
-        None | Some(Json::Null) => Map::new(),
-        Some(_) => return Err("\"attributes\" is not an object".into()),
-    };
+    let deposed = member(&mut json, "deposed", TEXT).map(Some)?.filter(|key| !key.is_empty());
+    let attributes = member(&mut json, "attributes", OBJECT)?;
+    if attributes.is_empty()
+        && json.get("attributes_flat").and_then(Json::as_object).is_some_and(|flat| !flat.is_empty())
+    {
+        return Err("its attributes are in a form from before Terraform 0.12: let Terraform apply it once".into());
+    }
     let mut sensitive = Vec::new();
-    for path in json.shift_remove("sensitive_attributes").as_ref().and_then(Json::as_array).into_iter().flatten() {
+    for path in &member(&mut json, "sensitive_attributes", LIST)? {
         sensitive.push(path_from_json(path).ok_or("\"sensitive_attributes\" holds something that is no path")?);
     }
-    let private = match json.shift_remove("private") {
-        Some(Json::String(text)) if !text.is_empty() => {
-            let bytes = BASE64.decode(&text).map_err(|_| "\"private\" is not base64")?;
-            Some(bytes.into())
-        }
-        _ => None,
+    let private = member(&mut json, "private", TEXT).map(Some)?.filter(|text| !text.is_empty());
+    let private = private.map(|text| BASE64.decode(&text).map_err(|_| "\"private\" is not base64")).transpose()?;
+    let mut dependencies = Vec::new();
+    for dependency in member(&mut json, "dependencies", LIST)? {
+        let address = dependency.as_str().filter(|text| parse_target(text).is_ok());
+        dependencies.push(address.ok_or("\"dependencies\" holds something that is no address")?.to_string());
+    }
+    let tainted = match &*member(&mut json, "status", TEXT)? {
+        "" => false,
+        "tainted" => true,
+        other => return Err(format!("its status {other:?} is not known")),
     };
-    let dependencies = json.shift_remove("dependencies").unwrap_or_default();
-    let dependencies = dependencies.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_string);
     let object = Instance {
-        tainted: json.shift_remove("status") == Some(json!("tainted")),
-        schema_version: json.shift_remove("schema_version").and_then(|v| v.as_u64()).unwrap_or(0),
+        tainted,
+        schema_version: member(&mut json, "schema_version", NUMBER)?,
         attributes,
         sensitive,
-        private,
-        dependencies: dependencies.collect(),
+        private: private.map(Into::into),
+        dependencies,
         create_before_destroy: json.shift_remove("create_before_destroy") == Some(Json::Bool(true)),
         extra: json,
     };
@@ -435,5 +476,50 @@ mod tests {
         assert_eq!(State::parse("{\"version\": 3}"), Err(StateError::Older(3)));
         assert!(matches!(State::parse("{\"format_version\": \"1.2\"}"), Err(StateError::NotAState(_))));
         assert!(matches!(State::parse("[]"), Err(StateError::NotAState(_))));
+    }
+
+    #[test]
+    fn what_has_another_form_does_not_pass_for_nothing() {
+        let resource = |more: Json| {
+            let mut resource = json!({"mode": "managed", "type": "terraform_data", "name": "a",
+                "provider": "provider[\"terraform.io/builtin/terraform\"]", "instances": []});
+            resource
+                .as_object_mut()
+                .into_iter()
+                .for_each(|map| map.extend(more.as_object().cloned().unwrap_or_default()));
+            json!({"resources": [resource]})
+        };
+        let instance = |instance: Json| resource(json!({"instances": [instance]}));
+        for (top, wrong) in [
+            (json!({"serial": -1}), "\"serial\" is not a whole number"),
+            (json!({"serial": "1"}), "\"serial\" is not a whole number"),
+            (json!({"terraform_version": "abc"}), "\"terraform_version\" is \"abc\", which is no version"),
+            (json!({"resources": {}}), "\"resources\" is not a list"),
+            (json!({"outputs": 5}), "\"outputs\" is not an object"),
+            (json!({"outputs": {"o": 5}}), "output o: it is not an object"),
+            (json!({"check_results": 1}), "\"check_results\" is not a list"),
+            (resource(json!({"instances": {}})), "terraform_data.a: \"instances\" is not a list"),
+            (
+                resource(json!({"instances": [{"index_key": 0}, {"index_key": 0}]})),
+                "terraform_data.a has two instances with the key [0]",
+            ),
+            (instance(json!({"schema_version": -1})), "terraform_data.a: \"schema_version\" is not a whole number"),
+            (instance(json!({"dependencies": "x"})), "terraform_data.a: \"dependencies\" is not a list"),
+            (
+                instance(json!({"dependencies": ["x y"]})),
+                "terraform_data.a: \"dependencies\" holds something that is no address",
+            ),
+            (instance(json!({"status": "odd"})), "terraform_data.a: its status \"odd\" is not known"),
+            (
+                instance(json!({"attributes_flat": {"id": "1"}})),
+                "terraform_data.a: its attributes are in a form from before Terraform 0.12: let Terraform apply it once",
+            ),
+        ] {
+            let mut json = json!({"version": 4});
+            json.as_object_mut().into_iter().for_each(|map| map.extend(top.as_object().cloned().unwrap_or_default()));
+            assert_eq!(State::parse(&json.to_string()), Err(StateError::NotAState(wrong.into())), "{json}");
+        }
+        let nulls = json!({"version": 4, "terraform_version": "1.12.0-beta1", "serial": null, "resources": null, "outputs": null});
+        assert!(matches!(State::parse(&nulls.to_string()), Ok(Some(_))));
     }
 }

@@ -105,6 +105,12 @@ impl State {
         self.slot(address)?.current.as_ref()
     }
 
+    /// The present object at an address, to be changed.
+    pub fn current_mut(&mut self, address: &ResourceInstance) -> Option<&mut Instance> {
+        let resource = self.resources.get_mut(&(address.module.clone(), address.resource.clone()))?;
+        resource.instances.get_mut(&address.key)?.current.as_mut()
+    }
+
     /// The instance at an address, made if it is not there.
     pub fn slot_mut(&mut self, address: &ResourceInstance, provider: &ProviderConfig) -> &mut InstanceSlot {
         let key = (address.module.clone(), address.resource.clone());

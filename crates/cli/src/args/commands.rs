@@ -49,6 +49,21 @@ pub(crate) struct Locking {
     /// Where to keep the state as it was; "-" for nowhere.
     #[arg(long, value_name = "FILE")]
     pub backup: Option<PathBuf>,
+    /// Accepted for compatibility: it is about a backend that is not supported.
+    #[arg(long, hide = true)]
+    pub ignore_remote_version: bool,
+}
+
+/// How the lock of a state is taken that is in its place for sure.
+#[derive(Args, Clone)]
+pub(crate) struct Waiting {
+    /// Lock the state while working on it.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub lock: bool,
+    /// How long to wait for somebody else's lock: 30s, 5m.
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub lock_timeout: String,
 }
 
 #[derive(Args, Clone)]
@@ -254,7 +269,7 @@ pub(crate) struct Output {
     #[command(flatten)]
     pub screen: Screen,
     /// The value as it is, without quotes or newline.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub raw: bool,
     /// The state file.
     #[arg(long, value_name = "FILE")]
@@ -288,6 +303,9 @@ pub(crate) enum State {
     Mv {
         #[command(flatten)]
         locking: Locking,
+        /// Where to keep the state of -state-out as it was.
+        #[arg(long, value_name = "FILE")]
+        backup_out: Option<PathBuf>,
         /// Only show what would be moved.
         #[arg(long)]
         dry_run: bool,
@@ -318,6 +336,18 @@ pub(crate) enum State {
         force: bool,
         /// The file.
         path: PathBuf,
+    },
+    /// Say of another provider that it manages what one has managed.
+    ReplaceProvider {
+        #[command(flatten)]
+        locking: Locking,
+        /// Do not ask.
+        #[arg(long)]
+        auto_approve: bool,
+        /// The provider now: NAMESPACE/NAME or HOST/NAMESPACE/NAME.
+        from: String,
+        /// The provider from then on.
+        to: String,
     },
 }
 
@@ -370,8 +400,8 @@ pub(crate) struct Graph {
     /// Of a saved plan.
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// Accepted for compatibility.
-    #[arg(long = "type", value_name = "TYPE")]
+    /// Accepted for compatibility: one graph is drawn for all of them.
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["plan", "plan-refresh-only", "plan-destroy", "apply"])]
     pub ty: Option<String>,
 }
 
@@ -428,6 +458,11 @@ pub(crate) enum Workspace {
     Show,
     /// Make one and select it.
     New {
+        #[command(flatten)]
+        waiting: Waiting,
+        /// Copy this state file into it.
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
         /// Its name.
         name: String,
     },
@@ -441,6 +476,8 @@ pub(crate) enum Workspace {
     },
     /// Delete one.
     Delete {
+        #[command(flatten)]
+        waiting: Waiting,
         /// Even if its state is not empty.
         #[arg(long)]
         force: bool,

@@ -24,6 +24,11 @@ use crate::ui::Lines;
 use crate::{Exit, approval, fitting, output, planfile};
 
 pub(crate) fn run(mut args: Apply, destroy: bool) -> Exit {
+    if destroy && (args.planning.destroy || args.planning.refresh_only) {
+        let option = if args.planning.destroy { "-destroy" } else { "-refresh-only" };
+        output::error("Invalid mode option", &format!("infra destroy always destroys. Leave {option} out."));
+        return Exit(1);
+    }
     args.planning.destroy |= destroy;
     match &args.plan {
         Some(path) if path.is_dir() => {
@@ -279,9 +284,14 @@ fn approved(session: &Session, mode: PlanMode, input: bool) -> bool {
     if !std::io::stdin().is_terminal() {
         output::line("");
     }
-    if answer.is_some_and(|answer| answer.trim() == "yes") {
+    if answer.as_ref().is_some_and(|answer| answer.trim() == "yes") {
         output::line("");
         return true;
+    }
+    if answer.is_some_and(|answer| answer.is_empty()) {
+        let problem = output::unanswered();
+        output::error(&problem.summary, &problem.detail);
+        return false;
     }
     let word = if mode == PlanMode::Destroy { "Destroy" } else { "Apply" };
     output::line(&format!("\n{word} cancelled."));

@@ -57,6 +57,7 @@ fn answer_all(args: &Console, session: &Session, root: RootVariables) -> Exit {
         state: args.state.clone(),
         state_out: None,
         backup: None,
+        ignore_remote_version: false,
     };
     // The lock is held to the end: the values that are shown are those of the state all the while.
     let opened = store::open(session, &locking, "OperationTypeInvalid").and_then(|mut store| {

@@ -1,14 +1,37 @@
 //! `infra import ADDRESS ID`: takes an existing object into the state.
 
-use infra_address::parse_resource_instance;
+use infra_address::{ResourceInstance, ResourceMode, parse_resource_instance};
 use infra_diag::Diagnostic;
 use infra_engine::PlanOptions;
 use infra_engine::plan::PlanMode;
+use infra_lang::config::Config;
 
 use super::planning::{self, Planned};
 use crate::args::Import;
 use crate::ui::Lines;
 use crate::{Exit, output, recording};
+
+/// What has to be written so that there is such an instance.
+fn missing(address: &ResourceInstance, config: &Config) -> String {
+    let path = address.module.path();
+    match config.module(&path).map(|module| module.resource(&address.resource).is_some()) {
+        None => {
+            format!("There is no {path} in the configuration. Write the call of the module, or correct the address.")
+        }
+        Some(true) => format!(
+            "The configuration has {}, but no instance {address}. Correct the keys in the address, or the count or for_each \
+             in the configuration.",
+            address.config_address()
+        ),
+        Some(false) => {
+            let place = if path.is_root() { String::new() } else { format!(" in {path}") };
+            format!(
+                "Before the import, write a block for it{place}:\n\nresource \"{}\" \"{}\" {{\n}}",
+                address.resource.ty, address.resource.name
+            )
+        }
+    }
+}
 
 pub(crate) fn run(args: &Import) -> Exit {
     let address = match parse_resource_instance(&args.address) {
@@ -18,6 +41,13 @@ pub(crate) fn run(args: &Import) -> Exit {
             return Exit(1);
         }
     };
+    if address.resource.mode != ResourceMode::Managed {
+        output::error(
+            "Invalid address",
+            &format!("{address} is no managed resource, and only those are imported: aws_vpc.main"),
+        );
+        return Exit(1);
+    }
     // Importing is a plan of that instance alone, of which only what was read is kept.
     let options = PlanOptions {
         mode: PlanMode::Normal,
@@ -49,10 +79,7 @@ pub(crate) fn run(args: &Import) -> Exit {
             ),
             None => Diagnostic::error(
                 "Resource address does not exist in the configuration",
-                format!(
-                    "Before the import, write a block for it:\n\nresource \"{}\" \"{}\" {{\n}}",
-                    address.resource.ty, address.resource.name
-                ),
+                missing(&address, &session.config),
             ),
         };
         session.show(problem.into());

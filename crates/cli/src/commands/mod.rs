@@ -32,7 +32,7 @@ use crate::{Exit, store};
 /// Runs a command.
 pub(crate) fn run(command: Command) -> Exit {
     let exit = local::settle(dispatch(command));
-    if exit.0 == 0 && store::left_locked() { Exit(1) } else { exit }
+    if exit.0 == 0 && (store::left_locked() || crate::output::is_torn()) { Exit(1) } else { exit }
 }
 
 fn dispatch(command: Command) -> Exit {

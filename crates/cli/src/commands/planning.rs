@@ -92,7 +92,7 @@ pub(crate) fn make(
             return Err(Box::new(Refused { session, problems }))
         };
     }
-    if options.mode != PlanMode::Destroy {
+    if options.mode != PlanMode::Destroy && !problems.has_errors() {
         problems.extend(session.empty());
     }
     if problems.has_errors() {

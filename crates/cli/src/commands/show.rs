@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use infra_diag::Diagnostic;
 use infra_engine::Registry;
 use infra_engine::plan::{Plan, PlanMode};
 use infra_engine::saved::SavedPlan;
@@ -132,7 +133,13 @@ fn show_state(args: &Show, path: Option<&Path>) -> Exit {
             output::error("Failed to read the given file", &format!("{}: there is no such file.", path.display()));
             return Exit(1);
         }
-        Some(path) => store::read_file(path),
+        Some(path) => match store::read_file(path) {
+            Ok(None) => Err(Diagnostic::error(
+                "Failed to read the given file as a state or plan file",
+                format!("{}: it is empty.", path.display()),
+            )),
+            read => read,
+        },
         None => {
             let (session, _) = Session::load(args.screen.no_color);
             workspace = Some(session.workspace.clone());
@@ -146,6 +153,10 @@ fn show_state(args: &Show, path: Option<&Path>) -> Exit {
             return Exit(1);
         }
     };
+    if state.is_none() && !args.screen.json && !args.markdown && !args.html {
+        output::line("No state.");
+        return Exit(0);
+    }
     let state = state.unwrap_or_else(State::new);
     let registry = registry();
     let json = infra_view::json::state_json(&state, &registry);

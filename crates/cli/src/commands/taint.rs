@@ -4,7 +4,7 @@ use infra_address::parse_resource_instance;
 use infra_diag::Diagnostic;
 use infra_history::Kind;
 
-use super::state::{Copies, open};
+use super::state::{Copies, no_state, open_if_any};
 use crate::args::Taint;
 use crate::{Exit, output, recording};
 
@@ -24,7 +24,13 @@ pub(crate) fn run(args: &Taint, taint: bool) -> Exit {
 fn mark(args: &Taint, taint: bool) -> Result<String, Diagnostic> {
     let address =
         parse_resource_instance(&args.address).map_err(|e| Diagnostic::error("Invalid address", e.to_string()))?;
-    let (mut store, mut state) = open(&args.locking, if taint { "taint" } else { "untaint" }, Copies::One)?;
+    let (mut store, state) = open_if_any(&args.locking, if taint { "taint" } else { "untaint" }, Copies::One)?;
+    let Some(mut state) = state else {
+        return match args.allow_missing {
+            true => Ok(format!("{address} is not in the state: nothing to do.")),
+            false => Err(no_state(args.locking.state.as_ref())),
+        };
+    };
     let before = state.clone();
     let provider = state.resources.get(&(address.module.clone(), address.resource.clone())).map(|r| r.provider.clone());
     let found = state.current(&address).is_some();

@@ -4,6 +4,7 @@ mod approval;
 mod attention;
 mod backend;
 mod calls;
+mod command_line;
 mod configurations;
 mod console;
 mod history;

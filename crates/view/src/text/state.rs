@@ -90,7 +90,8 @@ fn outputs_of_state(outputs: &Map<String, Json>, options: &TextOptions) -> Strin
     let mut out = String::new();
     for (name, output) in outputs {
         let ty = type_from_json(&output["type"]).unwrap_or(Type::Dynamic);
-        let change = Change::standing(&output["value"], &output["sensitive"]);
+        let mut change = Change::standing(&output["value"], &output["sensitive"]);
+        change.empty_is_null = true;
         let diff = compare_attribute(change, &ty);
         out += &format!("{name} = {}\n", render(&diff, 0, style(options)));
     }
