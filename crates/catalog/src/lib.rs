@@ -3,6 +3,7 @@
 pub mod attention;
 mod cloud;
 mod data_checks;
+mod deprecations;
 pub mod dns;
 pub mod json_text;
 pub mod network;

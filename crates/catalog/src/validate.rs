@@ -23,7 +23,7 @@ mod scalar;
 use infra_provider::Problem;
 use infra_value::{Kind, Path, Type, Value};
 
-pub use go_json::syntax_error as json_syntax_error;
+pub use go_json::{documents as json_documents, syntax_error as json_syntax_error};
 pub use network::{arn_error, ipv4_network_error, ipv6_network_error};
 
 /// The place in a configuration that is being checked: the resource's own block, or a block in it.

@@ -139,11 +139,14 @@ async fn equivalent_spellings_and_conditional_replacements_are_as_recorded() {
     assert_eq!(wrong, [] as [String; 0]);
 }
 
-/// The plan of a configuration, for a new object or for one that another configuration has made.
+/// The plan of a configuration, for a new object or for one that another configuration has made; `"?"` is unknown.
 async fn planned(ty: &str, from: Option<Json>, to: Json) -> Value {
     let (provider, configured) = aws().await;
     let schema = catalog().resources[ty].schema();
-    let decode = |json: &Json| provider.upgrade(ty, schema.version, json).expect("a configuration");
+    let decode = |json: &Json| {
+        let config = provider.upgrade(ty, schema.version, json).expect("a configuration");
+        config.map_elements(&mut |v| if v.as_str() == Some("?") { Value::unknown(v.ty()) } else { v.clone() })
+    };
     let none = Value::null(schema.block.ty());
     let prior = match from {
         Some(from) => {
@@ -171,6 +174,17 @@ async fn a_parameter_s_value_that_becomes_a_visible_one_makes_both_unknown() {
     let to = json!({"name": "p", "type": "String", "insecure_value": "a"});
     let after = planned("aws_ssm_parameter", Some(from), to).await;
     assert!(["value", "insecure_value"].iter().all(|name| after.get(name).is_some_and(|v| !v.is_known())));
+}
+
+#[tokio::test]
+async fn a_parameter_s_value_that_is_not_known_counts_as_none() {
+    let from = |value: &str| json!({"name": "p", "type": "String", (value): "a"});
+    let to = || json!({"name": "p", "type": "String", "value": "?"});
+    let is_open = |after: &Value, name: &str| after.get(name).is_some_and(|v| !v.is_known());
+    let after = planned("aws_ssm_parameter", Some(from("insecure_value")), to()).await;
+    assert_eq!((is_open(&after, "value"), is_open(&after, "version")), (true, false));
+    let after = planned("aws_ssm_parameter", Some(from("value")), to()).await;
+    assert_eq!((is_open(&after, "value"), is_open(&after, "insecure_value")), (true, true));
 }
 
 /// A planned value as plans have it in JSON: unknown parts are left out of the first, and `true` in the second.

@@ -254,15 +254,25 @@ fn what_no_type_takes_is_refused() {
     assert_eq!(problems(good), []);
     assert_eq!(
         problems(json!({"id": "x", "name": "n", "subnet_ids": ["a", null]})),
-        [
-            ("Null value found in list".to_string(), "subnet_ids".to_string()),
-            ("Invalid or unknown key".to_string(), "id".to_string())
-        ]
+        [("Invalid or unknown key".to_string(), "id".to_string())]
     );
     assert_eq!(
         problems(json!({"arn": "x", "name": "n", "subnet_ids": []})),
         [("Value for unconfigurable attribute".to_string(), "arn".to_string())]
     );
+    let data = |ty: &str| offline().validate_data(ty, &Value::object([("id", Value::string("x"))])).len();
+    assert_eq!((data("aws_availability_zones"), data("aws_vpc")), (1, 0));
+}
+
+#[tokio::test]
+async fn a_null_in_a_list_is_refused_when_it_is_planned() {
+    let (ty, world, private) = ("aws_db_subnet_group", world(Echo::default()).await, Private::default());
+    let (prior, config) = (null(ty), object(ty, &json!({"name": "n", "subnet_ids": ["a", null]})));
+    let proposed = proposed_new(&catalog().resources[ty].schema().block, &prior, &config);
+    let request = PlanRequest { ty, prior: &prior, config: &config, proposed: &proposed, private: &private };
+    let problems = world.configured.plan(request).await.expect_err("no plan");
+    let said: Vec<_> = problems.into_iter().map(|p| (p.summary, p.path.to_string())).collect();
+    assert_eq!(said, [("Null value found in list".to_string(), "subnet_ids".to_string())]);
 }
 
 #[test]

@@ -110,14 +110,13 @@ impl Graph {
         self.find(&Node::Resource(module.clone(), resource.clone()))
     }
 
-    /// Everything that a node depends on, directly or not; provider configurations and what only they need are left
-    /// out.
+    /// Everything that a node depends on, directly or not; also what only its provider's configuration needs.
     pub fn ancestors(&self, node: usize) -> BTreeSet<usize> {
         let mut seen = BTreeSet::new();
         let mut open = vec![node];
         while let Some(next) = open.pop() {
             for &d in &self.dependencies[next] {
-                if !matches!(self.nodes[d], Node::Provider(_)) && seen.insert(d) {
+                if seen.insert(d) {
                     open.push(d);
                 }
             }

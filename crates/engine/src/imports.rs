@@ -225,6 +225,11 @@ pub(crate) async fn import_one(
     address: &ResourceInstance,
     id: &str,
 ) -> Result<Imported, Vec<Problem>> {
+    if id.is_empty() {
+        // Some calls list everything for it.
+        let detail = format!("The ID of what is to be imported to {address} is empty.");
+        return Err(vec![Problem::error("Invalid import id argument", detail)]);
+    }
     let ty = &address.resource.ty;
     let found = configured.import(ty, id).await?;
     found.into_iter().find(|object| object.ty == **ty && !object.value.is_null()).ok_or_else(|| {

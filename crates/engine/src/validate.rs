@@ -7,7 +7,7 @@ use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::{Config, IgnoreChanges, Module, Resource as Block};
 use infra_lang::eval::{Scope, decode_body, evaluate};
 use infra_lang::functions::FunctionContext;
-use infra_schema::Block as Schema;
+use infra_schema::{Block as Schema, Nesting};
 use infra_value::{Path, PathStep, Type};
 
 use crate::graph::{Graph, SELF_REFERENCE, provider_of};
@@ -149,25 +149,68 @@ fn check_resource(
 
 /// The error about a path of `ignore_changes` that leads to nothing in a schema.
 fn no_such_part(schema: &Schema, path: Path) -> Option<Diagnostic> {
-    let mut ty = schema.ty();
-    for step in &path.0 {
-        ty = match (step, ty) {
-            (PathStep::Attribute(name), Type::Object(members)) => match members.attributes.get(name) {
-                Some(member) => member.clone(),
-                None => {
-                    return Some(Diagnostic::error(
-                        "Unsupported attribute",
-                        format!(
-                            "There is no argument, block or attribute {name:?} here, so no changes of it to ignore."
-                        ),
-                    ));
+    let mut block = schema;
+    let mut steps = path.0.iter();
+    while let Some(step) = steps.next() {
+        let PathStep::Attribute(name) = step else {
+            return Some(Diagnostic::error("Invalid index operation", "There is nothing here that has an index."));
+        };
+        if let Some(attribute) = block.attributes.get(name) {
+            return no_such_value(&attribute.ty, steps);
+        }
+        let Some(nested) = block.blocks.get(name) else { return Some(no_such_name(name)) };
+        block = &nested.block;
+        match nested.nesting {
+            Nesting::Single | Nesting::Group => {}
+            Nesting::Set if !steps.as_slice().is_empty() => {
+                return Some(Diagnostic::error(
+                    "Cannot index a set value",
+                    format!("The blocks {name:?} are a set, and a set has no index. Name the whole of it."),
+                ));
+            }
+            Nesting::List => match steps.next() {
+                Some(PathStep::Attribute(_)) => {
+                    let detail = format!("The blocks {name:?} are a list: say which of them by an index.");
+                    return Some(Diagnostic::error("Invalid operation", detail));
                 }
+                Some(PathStep::Index(_)) | None => {}
             },
-            (PathStep::Index(_), Type::List(element) | Type::Map(element)) => (*element).clone(),
-            _ => return None,
+            Nesting::Map | Nesting::Set => {
+                steps.next();
+            }
+        }
+    }
+    None
+}
+
+/// The error about steps into a value of a type.
+fn no_such_value<'p>(ty: &Type, steps: impl Iterator<Item = &'p PathStep>) -> Option<Diagnostic> {
+    let mut ty = ty;
+    for step in steps {
+        ty = match (step, ty) {
+            (_, Type::Dynamic) => return None,
+            (PathStep::Attribute(name), Type::Object(members)) => match members.attributes.get(name) {
+                Some(member) => member,
+                None => return Some(no_such_name(name)),
+            },
+            (_, Type::Map(element)) | (PathStep::Index(_), Type::List(element)) => element,
+            (PathStep::Index(_), Type::Set(_)) => {
+                return Some(Diagnostic::error("Invalid index", "A set has no index. Name the whole of it."));
+            }
+            (PathStep::Index(_), _) => {
+                return Some(Diagnostic::error("Invalid index", "This value has no parts that an index could name."));
+            }
+            (PathStep::Attribute(_), _) => {
+                return Some(Diagnostic::error("Unsupported attribute", "This value has no attributes."));
+            }
         };
     }
     None
+}
+
+fn no_such_name(name: &str) -> Diagnostic {
+    let detail = format!("There is no argument, block or attribute {name:?} here, so no changes of it to ignore.");
+    Diagnostic::error("Unsupported attribute", detail)
 }
 
 /// The warning about a path of `ignore_changes` that only the provider decides about.
@@ -200,4 +243,43 @@ fn module_is_certain(world: &World<'_>, module: &Module) -> bool {
         path = parent;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use infra_schema::parse_schema;
+
+    use super::*;
+
+    #[test]
+    fn a_path_of_ignore_changes_leads_through_what_has_names_and_indices() {
+        let schema = parse_schema(
+            r#"{"version": 0, "block": {
+                "attributes": {"name": {"type": "string", "optional": true},
+                               "tags": {"type": ["map", "string"], "optional": true},
+                               "zones": {"type": ["set", "string"], "optional": true}},
+                "block_types": {
+                    "rule": {"nesting_mode": "set", "block": {"attributes": {"port": {"type": "number", "optional": true}}}},
+                    "disk": {"nesting_mode": "list", "block": {"attributes": {"size": {"type": "number", "optional": true}}}}
+                }}}"#,
+        )
+        .expect("a schema");
+        let at = Path::attribute;
+        for (path, wanted) in [
+            (at("name"), None),
+            (at("tags").index("A"), None),
+            (at("tags").attr("A"), None),
+            (at("rule"), None),
+            (at("disk").index(0_i64).attr("size"), None),
+            (at("nope"), Some("Unsupported attribute")),
+            (at("tags").index("A").attr("x"), Some("Unsupported attribute")),
+            (at("name").index(0_i64), Some("Invalid index")),
+            (at("zones").index(0_i64), Some("Invalid index")),
+            (at("rule").index(0_i64).attr("port"), Some("Cannot index a set value")),
+            (at("disk").attr("size"), Some("Invalid operation")),
+        ] {
+            let found = no_such_part(&schema.block, path.clone()).map(|problem| problem.summary);
+            assert_eq!(found.as_deref(), wanted, "{path}");
+        }
+    }
 }

@@ -136,6 +136,8 @@ fn too_many_blocks_are_told() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("main.tf:6,1-5 Too many disk blocks"), "{found:?}");
     assert!(found[1].starts_with("main.tf:10,1-9 Duplicate timeouts block"), "{found:?}");
+    let found = problems("name = \"n\"\ndynamic \"disk\" {\n  for_each = [1, 2, 3]\n  content {\n  }\n}\n");
+    assert!(found[0].starts_with("main.tf:4,3-10 Too many disk blocks"), "{found:?}");
 }
 
 const NESTED: &str = r#"
@@ -201,6 +203,10 @@ fn a_set_of_objects_may_be_written_as_blocks() {
         attr(&v, "rules"),
         "toset([ { \"cidr\" = tostring(null) \"port\" = 443 }, { \"cidr\" = tostring(null) \"port\" = 80 }, ])"
     );
+    // Of an unknown number of blocks there is one, in which what is written is unknown.
+    let v =
+        value("name = \"n\"\ndynamic \"rules\" {\n  for_each = local.unknown\n  content {\n    port = 80\n  }\n}\n");
+    assert_eq!(attr(&v, "rules"), "toset([ { \"cidr\" = tostring(null) \"port\" = (known after apply) }, ])");
     let v = value("name = \"n\"\nrules = [{ port = 80, cidr = null }]\n");
     assert_eq!(attr(&v, "rules"), "toset([ { \"cidr\" = tostring(null) \"port\" = 80 }, ])");
 }
@@ -236,7 +242,14 @@ fn a_path_leads_back_to_its_place() {
     assert_eq!(at(Path::attribute("disk").index(1).attr("label")), "main.tf:6,11-14");
     assert_eq!(at(Path::attribute("disk").index(0)), "main.tf:3,1-5");
     assert_eq!(at(Path::attribute("disk")), at(Path::attribute("rules_of_another")));
+}
+
+#[test]
+fn what_a_dynamic_block_makes_has_no_place_but_the_body_around_it() {
+    let body = native(NESTED);
     let label: Arc<str> = "label".into();
-    let nested = range_of(&native(NESTED), &schema().block, &Path::attribute("disk").index(1).attr(label));
-    assert_eq!(nested.start.line, 7);
+    for index in [0, 1] {
+        let path = Path::attribute("disk").index(index).attr(label.clone());
+        assert_eq!(range_of(&body, &schema().block, &path), body.missing_item_range());
+    }
 }

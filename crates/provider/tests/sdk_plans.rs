@@ -229,6 +229,31 @@ fn a_collection_with_one_unknown_element_is_unknown() {
 }
 
 #[test]
+fn a_computed_collection_of_which_nothing_is_known_stays_where_it_was_something() {
+    let schema = json!({"version": 0, "block": {"attributes": {
+        "text": {"type": "string", "optional": true},
+        "set": {"type": ["set", "string"], "optional": true},
+        "groups": {"type": ["set", "string"], "optional": true, "computed": true},
+        "labels": {"type": ["map", "string"], "optional": true, "computed": true},
+    }}});
+    let schema = parse_schema(&schema.to_string()).expect("a schema");
+    for (name, old, new, wanted) in [
+        ("groups", json!(["a"]), json!("?"), json!(["a"])),
+        ("groups", json!(["a"]), json!(["a", "?"]), json!("?")),
+        ("groups", json!([]), json!("?"), json!("?")),
+        ("set", json!(["a"]), json!("?"), json!("?")),
+        ("labels", Json::Null, json!({}), json!("?")),
+        ("labels", json!({}), json!({}), json!({})),
+    ] {
+        let prior = object(&schema.block, &json!({ (name): old, "text": "before" }));
+        let config = object(&schema.block, &json!({ (name): new, "text": "after" }));
+        let proposed = proposed_new(&schema.block, &prior, &config);
+        let (value, _) = plan_sdk(&schema, &NoRules, &Meta::default(), &prior, &config, &proposed).expect("a plan");
+        assert_eq!(shown(value.get(name).expect("an attribute")), wanted, "{name}: {old} to {new}");
+    }
+}
+
+#[test]
 fn what_cannot_be_changed_in_place_is_reported_with_its_path() {
     let paths = |prior: Json, config: Json| plan(existing(prior), named(config)).paths;
     assert_eq!(paths(json!({}), json!({"name": "m"})), ["name"]);

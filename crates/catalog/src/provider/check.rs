@@ -7,18 +7,17 @@ use infra_value::{Kind, Number, Path, PathStep, Type, Value};
 
 use super::parse_duration;
 use crate::validate::Check;
-use crate::{DataType, ResourceType, data_checks};
+use crate::{DataType, ResourceType, data_checks, deprecations};
 
 /// What is wrong with a resource's configuration.
 pub(super) fn resource(ty: &ResourceType, config: &Value) -> Vec<Problem> {
-    let mut problems = nulls_in_lists(config);
-    if config.get("id").is_some_and(|id| !id.is_null()) {
-        problems.push(Problem::error("Invalid or unknown key", "").at(Path::attribute("id")));
-    }
+    let mut problems = Vec::new();
+    id_is_not_written(config, &mut problems);
     computed_only(&ty.schema().block, config, &Path::root(), &mut problems);
     required(&ty.schema().block, config, &Path::root(), "", &mut problems);
     whole_numbers(ty, config, &Path::root(), &mut problems);
     ty.rules.validate(config, &mut problems);
+    deprecations::check(ty.name, &ty.schema().block, config, &mut problems);
     match ty.rules.kind() {
         PluginKind::Sdk => outside_sets(decisive(problems), &ty.schema().block),
         PluginKind::Framework => problems,
@@ -27,14 +26,28 @@ pub(super) fn resource(ty: &ResourceType, config: &Value) -> Vec<Problem> {
 
 /// What is wrong with a data source's configuration.
 pub(super) fn data_source(ty: &DataType, config: &Value) -> Vec<Problem> {
-    let mut problems = nulls_in_lists(config);
-    if !problems.is_empty() {
-        return outside_sets(problems, &ty.schema().block);
+    let mut problems = match nulls_in_block(&ty.schema().block, config) {
+        Ok(()) => Vec::new(),
+        Err(problems) => return problems,
+    };
+    if !DATA_WITH_ID.contains(&ty.name) {
+        id_is_not_written(config, &mut problems);
     }
     computed_only(&ty.schema().block, config, &Path::root(), &mut problems);
     required(&ty.schema().block, config, &Path::root(), "", &mut problems);
     data_checks::check(ty.name, &mut Check::new(config, &mut problems));
+    deprecations::check(&format!("data.{}", ty.name), &ty.schema().block, config, &mut problems);
     outside_sets(problems, &ty.schema().block)
+}
+
+/// The data sources whose `id` is an argument.
+const DATA_WITH_ID: [&str; 4] = ["aws_caller_identity", "aws_partition", "aws_region", "aws_vpc"];
+
+/// All others have an `id` that nobody can write, though their schema says so.
+fn id_is_not_written(config: &Value, problems: &mut Vec<Problem>) {
+    if config.get("id").is_some_and(|id| !id.is_null()) {
+        problems.push(Problem::error("Invalid or unknown key", "").at(Path::attribute("id")));
+    }
 }
 
 /// The problems that stand when one check of an attribute keeps the next from being made: whether it may be there at all
@@ -146,6 +159,12 @@ fn required(block: &Block, config: &Value, path: &Path, outer: &str, problems: &
 /// The blocks of a name. Where a part of them is not known yet, none is looked at before all of them are.
 fn known_blocks<'v>(config: &'v Value, name: &str) -> &'v [Value] {
     config.get(name).filter(|v| v.is_wholly_known()).and_then(Value::elements).unwrap_or(&[])
+}
+
+/// Lists and sets of a block hold no null: of a data source that is said first of all, of a resource when it is planned.
+pub(super) fn nulls_in_block(block: &Block, config: &Value) -> Result<(), Vec<Problem>> {
+    let problems = outside_sets(nulls_in_lists(config), block);
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Lists and sets of a configuration hold no null.

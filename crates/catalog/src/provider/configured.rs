@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use infra_provider::fleet::{FleetOrProblems, FleetSpec};
 use infra_provider::plan::{
-    PluginKind, is_zero, plan_framework, plan_sdk, tags_of, tags_value, with_member, without_unknown,
+    PluginKind, is_zero, plan_framework, plan_sdk, stored_after_failed_update, tags_of, tags_value, with_member,
 };
 use infra_provider::{
     Applied, ApplyRequest, Configured, Failure, Imported, Object, Opened, Operation, PlanRequest, Planned, Private,
@@ -15,7 +15,7 @@ use infra_provider::{
 use infra_schema::Block;
 use infra_value::{Type, Value};
 
-use super::object::{applied, half_done, refreshed, with_null_as_empty};
+use super::object::{applied, half_done, refreshed, with_null_as_empty, without_removed};
 use super::private::{is_unfinished, private, private_of_imported, private_of_unfinished, timeouts};
 use super::unsupported;
 use crate::{Cloud, HalfDone, OpContext, ResourceType, Trace, catalog};
@@ -216,10 +216,13 @@ impl ConfiguredAws {
         let cx = self.context(ty, request, &checkpoint);
         let before = Object::new(ty.block().clone(), prior);
         match self.cloud.update(ty.name, &before, Object::new(ty.block().clone(), planned), &cx).await {
-            Ok(read) => Ok(applied(ty, &self.cloud.meta().tags, planned, request.config, read)),
+            Ok(read) => {
+                let stored = applied(ty, &self.cloud.meta().tags, planned, request.config, read);
+                Ok(without_removed(ty, prior, planned, stored))
+            }
             // The newer kind of types knows an object as it was until a change has gone through.
             Err(HalfDone { object: Some(object), failure }) if ty.rules.kind() == PluginKind::Sdk => {
-                Err((without_unknown(&object.into_value()), failure))
+                Err((stored_after_failed_update(ty.block(), prior, &object.into_value()), failure))
             }
             Err(HalfDone { failure, .. }) => Err((prior.clone(), failure)),
         }

@@ -2,9 +2,10 @@
 
 use infra_provider::Object;
 use infra_provider::plan::{
-    PluginKind, TagRules, Tags, stored_after_apply, stored_after_refresh, stored_exact, tags_of, tags_value,
-    with_member, without_unknown,
+    PluginKind, TagRules, Tags, fill_elements, stored_after_apply, stored_after_refresh, stored_exact, tags_of,
+    tags_value, with_member, without_unknown, zero_like,
 };
+use infra_schema::Attribute;
 use infra_value::{Type, Value};
 
 use crate::ResourceType;
@@ -30,13 +31,32 @@ pub(super) fn refreshed(ty: &ResourceType, rules: &TagRules, prior: &Value, read
     }
 }
 
+/// An object after an update that has taken arguments away: of those that nobody reads back, the older kind of types
+/// stores the zero value, not null.
+pub(super) fn without_removed(ty: &ResourceType, prior: &Value, planned: &Value, stored: Value) -> Value {
+    if ty.rules.kind() != PluginKind::Sdk {
+        return stored;
+    }
+    let null = |value: &Value, name: &str| value.get(name).is_some_and(Value::is_null);
+    let own = |a: &Attribute| a.optional && !a.computed && !a.write_only && a.ty.is_primitive();
+    let attributes = ty.block().attributes.iter().filter(|(_, a)| own(a));
+    attributes.fold(stored, |stored, (name, a)| {
+        let removed = !null(prior, name) && null(planned, name) && null(&stored, name);
+        if removed { with_member(&stored, name, zero_like(&a.ty)) } else { stored }
+    })
+}
+
 /// An object whose create or update failed half way: what is known of it, for the rest what was planned.
 pub(super) fn half_done(planned: &Value, object: &Object) -> Value {
     let known = object.value();
-    let planned = without_unknown(planned);
+    let (wanted, filled) = (without_unknown(planned), fill_elements(&without_unknown(&known)));
     known.members().into_iter().flatten().fold(without_unknown(&known), |value, (name, member)| {
-        match planned.get(name) {
-            Some(wanted) if member.is_null() && !wanted.is_null() => with_member(&value, name, wanted.clone()),
+        match (wanted.get(name), planned.get(name), filled.get(name)) {
+            (Some(wanted), ..) if member.is_null() && !wanted.is_null() => with_member(&value, name, wanted.clone()),
+            // What is not known inside of blocks is nothing there.
+            (_, Some(planned), Some(filled)) if planned.is_known() && !planned.is_wholly_known() => {
+                with_member(&value, name, filled.clone())
+            }
             _ => value,
         }
     })

@@ -26,6 +26,12 @@ impl TypeRules for Rules {
                     check.conflicts(name, &["metrics"]);
                 }
                 check.conflicts("metrics", &["dimensions", "metric_name", "namespace", "statistic", "unit"]);
+                check.each("metrics", |check| {
+                    check.length("id", 1..=255);
+                    check.length("expression", 1..=2047);
+                    check.length("label", 1..=2047);
+                    check.each("metric_stat", |check| check.length("stat", 1..=100));
+                });
             });
         });
     }

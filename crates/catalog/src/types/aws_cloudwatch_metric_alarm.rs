@@ -65,7 +65,7 @@ impl TypeRules for Rules {
         check.matches_or("extended_statistic", STATISTIC, statistic_error);
         check.length("metric_name", 1..=255);
         check.length("namespace", 1..=255);
-        check.matches_or("namespace", "^[^:].*$", |key, text| format!("{key:?} cannot begin with a colon: {text:?}"));
+        check.matches_or("namespace", "[^:]", |key, text| format!("{key:?} cannot be of colons only: {text:?}"));
         check.one_of_ignoring_case("treat_missing_data", &["breaching", "ignore", "missing", "notBreaching"]);
         check.one_of_ignoring_case("evaluate_low_sample_count_percentiles", &["evaluate", "ignore"]);
         check.one_of("unit", &UNITS);

@@ -31,7 +31,9 @@ impl TypeRules for Rules {
     }
 
     fn suppress(&self, key: Key<'_>, old: &str, new: &str, around: Around<'_>) -> bool {
-        let proposed = |name: &str| around.proposed.get(name);
+        // What the configuration does not say is as it was.
+        let said = |name: &str| around.proposed.get(name).filter(|v| !v.is_null() && !v.is_empty());
+        let proposed = |name: &str| said(name).or_else(|| around.prior.get(name));
         let number = |name: &str| proposed(name).and_then(Value::as_i64).unwrap_or(0);
         let is_set = |name: &str| {
             let value = proposed(name).filter(|v| v.is_known() && !v.is_null());
@@ -64,7 +66,9 @@ impl TypeRules for Rules {
         let source = diff.new("replicate_source_db");
         let source = source.as_str().unwrap_or("");
         if diff.will().part("blue_green_update").is_some_and(|update| update.bool("enabled")) {
-            let engine = diff.new("engine");
+            // As it is written: the plan has it in lower case.
+            let engine = diff.config.get("engine").filter(|e| !e.is_null()).cloned();
+            let engine = engine.unwrap_or_else(|| diff.new("engine"));
             if engine.is_known() && !matches!(engine.as_str(), Some("mariadb" | "mysql" | "postgres")) {
                 let engine = engine.as_str().unwrap_or("");
                 return refused(format!("\"blue_green_update.enabled\" cannot be set when \"engine\" is {engine:?}."));
@@ -134,6 +138,10 @@ mod tests {
         assert!(suppressed("allocated_storage", "40", "20", &most));
         assert!(!suppressed("allocated_storage", "20", "40", &most));
         assert!(!suppressed("allocated_storage", "40", "20", &[]));
+        let (grew, silent) =
+            (Value::object(most.clone()), Value::object([("max_allocated_storage", Value::null(Type::Number))]));
+        let (path, around) = (Path::attribute("allocated_storage"), Around { prior: &grew, proposed: &silent });
+        assert!(Rules.suppress(Key { names: &["allocated_storage"], path: &path }, "40", "20", around));
         let same = [("allocated_storage", Value::from(20))];
         assert!(suppressed("max_allocated_storage", "0", "20", &same));
         assert!(!suppressed("max_allocated_storage", "0", "30", &same));

@@ -94,7 +94,7 @@ impl TypeRules for Rules {
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         let forced = diff.planned.get("force_new_deployment").and_then(Value::as_bool) == Some(true);
         if !diff.is_create() && !same_strategy(&diff.old(STRATEGY), &diff.new(STRATEGY)) {
-            let some = |v: &Value| v.len().is_none_or(|n| n > 0);
+            let some = |v: &Value| v.len().is_some_and(|n| n > 0);
             if !forced || some(&diff.old(STRATEGY)) != some(&diff.new(STRATEGY)) {
                 diff.force_new_attribute(STRATEGY);
             }
@@ -150,7 +150,8 @@ fn service_connect(check: &mut Check<'_>) {
     });
 }
 
-/// Whether two capacity provider strategies say the same; weights and bases that are not given are 0.
+/// Whether two capacity provider strategies say the same; weights and bases that are not given are 0. One that is not
+/// known yet counts as none.
 fn same_strategy(old: &Value, new: &Value) -> bool {
     let items = |v: &Value| -> Option<Vec<(String, i64, i64)>> {
         let mut items = Vec::new();
@@ -161,8 +162,8 @@ fn same_strategy(old: &Value, new: &Value) -> bool {
         items.sort();
         Some(items)
     };
-    let (old, new_items) = (items(old), items(new));
-    (new.is_known() || new.is_null()) && old.is_some() && old == new_items
+    let (old, new) = (items(old), items(new));
+    old.is_some() && old == new
 }
 
 /// Triggers count only together with `force_new_deployment`, and not when all of them are removed.

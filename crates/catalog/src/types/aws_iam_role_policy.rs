@@ -8,7 +8,7 @@ use infra_value::Value;
 
 use super::aws_iam_role::{CHARACTERS, CHARACTERS_SAID};
 use crate::policy;
-use crate::validate::Check;
+use crate::validate::{Check, arn_error};
 
 /// The rules of `aws_iam_role_policy`.
 pub struct Rules;
@@ -25,7 +25,7 @@ impl TypeRules for Rules {
         check.length("role", 1..=128);
         check.matches("role", "[0-9A-Za-z_+=,.@-]+", "");
         check.text("role", |key, text| {
-            text.starts_with("arn:").then(|| format!("{key:?} must be the role's name not its ARN"))
+            arn_error(key, text).is_none().then(|| format!("{key:?} must be the role's name not its ARN"))
         });
     }
 

@@ -43,7 +43,7 @@ impl TypeRules for Rules {
         check.json("policy");
         check.range("rotation_period_in_days", 90..=2560);
         check.required_with("rotation_period_in_days", &["enable_key_rotation"]);
-        check.length("custom_key_store_id", 1..=64);
+        check.length("custom_key_store_id", 1..=22);
         check.length("xks_key_id", 1..=64);
         check.required_with("xks_key_id", &["custom_key_store_id"]);
     }

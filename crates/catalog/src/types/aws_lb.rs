@@ -95,14 +95,14 @@ impl TypeRules for Rules {
     }
 }
 
-/// Which moves of subnet mappings an application load balancer makes in place.
+/// Which moves of subnet mappings an application load balancer makes in place: to as many others always.
 fn application(diff: &mut Diff<'_>, mapping: bool) {
     if !mapping || !diff.new("subnet_mapping").is_known() {
         return;
     }
     let (old, new) = (mapped_subnets(&diff.old("subnet_mapping")), mapped_subnets(&diff.new("subnet_mapping")));
     let in_place = match old.len().cmp(&new.len()) {
-        std::cmp::Ordering::Equal => false,
+        std::cmp::Ordering::Equal => true,
         std::cmp::Ordering::Less => old.iter().all(|m| new.contains(m)),
         std::cmp::Ordering::Greater => new.iter().all(|m| old.contains(m)),
     };
@@ -111,12 +111,13 @@ fn application(diff: &mut Diff<'_>, mapping: bool) {
     }
 }
 
-/// Which moves a network load balancer makes in place: it only grows.
+/// Which moves a network load balancer makes in place: it only grows, or has as many other mappings.
 fn network(diff: &mut Diff<'_>, subnets: bool, mapping: bool) {
     let (old, new) = (mapped_subnets(&diff.old("subnet_mapping")), mapped_subnets(&diff.new("subnet_mapping")));
     if mapping
         && diff.new("subnet_mapping").is_known()
-        && (new.len() <= old.len() || !old.iter().all(|m| new.contains(m)))
+        && new.len() != old.len()
+        && (new.len() < old.len() || !old.iter().all(|m| new.contains(m)))
     {
         diff.force_new_attribute("subnet_mapping");
     }
@@ -166,7 +167,7 @@ fn prefix_error(key: &str, prefix: &str) -> Option<String> {
 
 /// What names of load balancers and target groups have in common.
 pub(super) fn name_form_error(key: &str, name: &str, longest: usize) -> Option<String> {
-    if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         Some(format!("only alphanumeric characters and hyphens allowed in {key:?}: {name:?}"))
     } else if name.len() > longest {
         Some(format!("{key:?} cannot be longer than {longest} characters: {name:?}"))

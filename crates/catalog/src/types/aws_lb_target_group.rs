@@ -83,24 +83,27 @@ impl TypeRules for Rules {
     }
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
-        match combination(diff.config) {
+        match combination(diff.config, &diff.planned) {
             Some(detail) => Err(vec![Problem::error("Invalid Attribute Combination", detail)]),
             None => Ok(()),
         }
     }
 }
 
-/// What does not go together. The first thing found is said.
-fn combination(config: &Value) -> Option<String> {
+/// What does not go together. The first thing found is said. Of a health check counts what it will say, also what it has
+/// from before.
+fn combination(config: &Value, planned: &Value) -> Option<String> {
     let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or("");
     // A type that is not known yet is not taken for a Lambda function's.
     let target_type = match config.get("target_type") {
         Some(target_type) if !target_type.is_null() => target_type.as_str().unwrap_or(""),
         _ => "instance",
     };
-    let health_check = config.get("health_check").and_then(|v| v.elements()?.first());
-    let checked = |name: &str| health_check.and_then(|h| h.get(name)?.as_str()).unwrap_or("");
-    let tcp_check = checked("protocol").eq_ignore_ascii_case("TCP");
+    let first = |object: &Value| object.get("health_check").and_then(|v| v.elements()?.first().cloned());
+    let (written, health_check) = (first(config), first(planned));
+    let checked = |name: &str| health_check.as_ref().and_then(|h| h.get(name)?.as_str()).unwrap_or("");
+    let protocol = written.as_ref().and_then(|h| h.get("protocol")?.as_str()).unwrap_or("");
+    let tcp_check = protocol.eq_ignore_ascii_case("TCP");
     if target_type == "lambda" {
         return tcp_check.then(|| {
             "Attribute \"health_check[0].protocol\" cannot have value \"TCP\" when \"target_type\" is \"lambda\"."
@@ -118,15 +121,13 @@ fn combination(config: &Value) -> Option<String> {
     for name in ["matcher", "path"] {
         if !checked(name).is_empty() {
             return Some(format!(
-                "Attribute \"health_check[0].{name}\" cannot be specified when \"health_check[0].protocol\" is {:?}.",
-                checked("protocol")
+                "Attribute \"health_check[0].{name}\" cannot be specified when \"health_check[0].protocol\" is {protocol:?}."
             ));
         }
     }
     matches!(text("protocol"), "HTTP" | "HTTPS").then(|| {
         format!(
-            "Attribute \"health_check[0].protocol\" cannot have value {:?} when \"protocol\" is {:?}.",
-            checked("protocol"),
+            "Attribute \"health_check[0].protocol\" cannot have value {protocol:?} when \"protocol\" is {:?}.",
             text("protocol")
         )
     })

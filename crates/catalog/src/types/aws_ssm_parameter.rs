@@ -35,7 +35,7 @@ impl TypeRules for Rules {
             diff.force_new_attribute("tier");
         }
         let unset = |diff: &Diff<'_>, name: &str| diff.config.get(name).is_none_or(Value::is_null);
-        let (value, insecure) = (diff.may_change("value"), diff.may_change("insecure_value"));
+        let (value, insecure) = (diff.has_change("value"), diff.has_change("insecure_value"));
         // On create they are unknown anyway, and count as a change only if they are written.
         let value = value && !unset(diff, "value");
         let insecure = insecure && !unset(diff, "insecure_value");
@@ -52,7 +52,7 @@ impl TypeRules for Rules {
         if value && unset(diff, "insecure_value") {
             diff.set_new_computed("insecure_value");
         }
-        if diff.may_change("value_wo_version") {
+        if diff.has_change("value_wo_version") {
             diff.set_new_computed("has_value_wo");
         }
         Ok(())

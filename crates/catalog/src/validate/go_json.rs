@@ -16,6 +16,20 @@ pub fn syntax_error(text: &str) -> Option<SyntaxError> {
     Scan::new(text).document().err()
 }
 
+/// The documents that a text holds, one after the other; none is no error.
+pub fn documents(text: &str) -> Result<Vec<&str>, SyntaxError> {
+    let (mut scan, mut found) = (Scan::new(text), Vec::new());
+    loop {
+        scan.space();
+        let start = scan.at;
+        if scan.peek().is_none() {
+            return Ok(found);
+        }
+        scan.value()?;
+        found.push(&text[start..scan.at]);
+    }
+}
+
 /// The path (`Statement.0.Action`) of the first key that an object of the document has twice.
 pub(super) fn duplicate_key(text: &str) -> Option<String> {
     let mut scan = Scan::new(text);

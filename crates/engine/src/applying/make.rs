@@ -139,15 +139,14 @@ impl Applier<'_> {
         let planned = self.plan_again(job, &prior, &private).await?;
         let (wanted, _) = change.after.unmark_deep();
         if let Some(path) = inconsistency(&wanted, &planned.0, &Path::root()) {
+            // It is no mistake of the configuration, so no place in it is named.
             self.world.report([Diagnostic::error(
                 "Provider produced inconsistent final plan",
                 format!(
                     "With the values that became known during the apply, {address} would get another value for {path} than \
                      was planned. Nothing was done with it; plan again."
                 ),
-            )
-            .at(job.block.decl_range.clone())
-            .about(address)]);
+            )]);
             return None;
         }
         if !creates && planned.0 == prior {

@@ -31,7 +31,7 @@ use crate::ephemeral::{self, Ephemerals};
 use crate::expand::Repetition;
 use crate::graph::{Graph, Node};
 use crate::plan::{Action, Counts, Plan, PlanMode};
-use crate::planning::{Expansion, UnknownSettings, configure, expand_block, expand_module};
+use crate::planning::{Expansion, UnknownSettings, configure, expand_as_stored, expand_block, expand_module};
 use crate::registry::Registry;
 use crate::releases::Ready;
 use crate::ui::Ui;
@@ -240,6 +240,14 @@ impl Applier<'_> {
                 };
                 let Expansion { instances, failed } = expand_block(&self.world, path, block);
                 let mut good = failed.is_empty();
+                if self.plan.mode == PlanMode::RefreshOnly && resource.mode == ResourceMode::Managed {
+                    expand_as_stored(&self.world, path, block, &self.plan.prior_state, |address, _| {
+                        self.value_in_state(address)
+                    });
+                    if block.count.is_some() || block.for_each.is_some() {
+                        return good;
+                    }
+                }
                 for (address, repetition) in instances {
                     match address.resource.mode {
                         ResourceMode::Ephemeral => good &= self.open(node, path, block, &address, repetition).await,

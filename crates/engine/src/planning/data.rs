@@ -43,16 +43,12 @@ impl<'a> Planner<'a> {
         let problems = provider.validate_data(&address.resource.ty, &config);
         let invalid = problems.iter().any(Problem::is_error);
         let problems = secrets::hide(problems, world, &schema.block, &[&marked_config]);
-        world.report(instance_diagnostics(problems, address, Some(site.block), &schema.block));
+        self.report_looking(instance_diagnostics(problems, address, Some(site.block), &schema.block));
         if invalid {
             return false;
         }
-        if nested && self.options.mode == PlanMode::Destroy {
-            // The check itself is not made.
-            let unknown = rules::proposed_unknown(&schema.block, &config);
-            world.set_value(&address.module, &address.resource, &address.key, unknown);
-            return true;
-        }
+        // Its check is not made, so that nothing is told of it.
+        let unchecked = nested && self.options.mode == PlanMode::Destroy;
         let reason = match () {
             () if !config.is_wholly_known() => Some(Reason::ReadBecauseConfigUnknown),
             () if self.waits(site.node) => Some(Reason::ReadBecauseDependencyPending),
@@ -77,6 +73,7 @@ impl<'a> Planner<'a> {
                         self.ui.event(Event::ReadDone { address, id, elapsed: started.elapsed() });
                         value
                     }
+                    Err(_) if unchecked => rules::proposed_unknown(&schema.block, &config),
                     Err(problems) => {
                         let problems = secrets::hide(problems, world, &schema.block, &[&marked_config]);
                         let diagnostics = instance_diagnostics(problems, address, Some(site.block), &schema.block);

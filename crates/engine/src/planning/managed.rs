@@ -1,5 +1,7 @@
 //! The plan of one instance of a managed resource.
 
+use std::collections::BTreeSet;
+
 use infra_address::ResourceInstance;
 use infra_diag::{Diagnostic, Severity};
 use infra_provider::plan::{self as rules, ActionInputs};
@@ -44,12 +46,19 @@ impl<'a> Planner<'a> {
             Ok(importing) => importing,
             Err(()) => return false,
         };
-        let object = self.prior.borrow().current(address).cloned();
+        let dependencies = self.graph.state_dependencies(site.node);
+        // What is imported has no order noted yet: what comes of the plan brings it.
+        let object = match importing {
+            Some(_) => self.prior.borrow().current(address).cloned(),
+            None => self.note_order(site, address, &dependencies),
+        };
         let prior = self.prior_value(address, object.as_ref(), provider, schema);
 
         if self.options.mode == PlanMode::RefreshOnly {
             let value = prior.unwrap_or_else(|| Value::unknown(schema.block.ty()));
-            self.world.set_value(&address.module, &address.resource, &address.key, value.clone());
+            if site.block.count.is_none() && site.block.for_each.is_none() {
+                self.world.set_value(&address.module, &address.resource, &address.key, value.clone());
+            }
             self.post_conditions(site, address, &repetition, value, Severity::Warning);
             return true;
         }
@@ -63,12 +72,34 @@ impl<'a> Planner<'a> {
         let written = generated.as_ref().map(|g| Site { block: &g.block, provider: site.provider.clone(), ..*site });
         let site = written.as_ref().unwrap_or(site);
         let text = generated.as_ref().map(|g| g.text.clone());
-        let found = Found { configured: &*configured, provider, schema, object, prior, importing, generated: text };
+        let found = Found {
+            configured: &*configured,
+            provider,
+            schema,
+            object,
+            prior,
+            importing,
+            generated: text,
+            dependencies,
+        };
         let good = self.plan_found(site, address, &repetition, &found).await;
         if !good && generated.is_some() {
             self.keep_generated(site, address, found);
         }
         good
+    }
+
+    /// Notes in the refreshed state what an object depends on now, beside what it did when it was last written, and in
+    /// which order it would be replaced: this holds also where nothing comes of the plan.
+    fn note_order(&self, site: &Site<'_>, address: &ResourceInstance, dependencies: &[String]) -> Option<Instance> {
+        let mut prior = self.prior.borrow_mut();
+        let object = prior.current_mut(address)?;
+        object.create_before_destroy = self.graph.create_before_destroy.contains(&site.node);
+        if self.options.refresh {
+            let all: BTreeSet<String> = object.dependencies.drain(..).chain(dependencies.iter().cloned()).collect();
+            object.dependencies = all.into_iter().collect();
+        }
+        Some(object.clone())
     }
 
     /// Plans an instance from what was found of it. False after its errors have been told.
@@ -96,7 +127,6 @@ impl<'a> Planner<'a> {
         };
         let inputs = Inputs { found, config, triggered };
         let Some(outcome) = self.plan_instance(site, address, &inputs).await else { return false };
-        let dependencies = self.graph.state_dependencies(site.node);
         let null = || Value::null(schema.block.ty());
         let before = found.prior.clone().unwrap_or_else(null);
         let action = outcome.action;
@@ -109,6 +139,9 @@ impl<'a> Planner<'a> {
             self.changing.borrow_mut().insert(site.node);
         }
         world.set_value(&address.module, &address.resource, &address.key, outcome.after.clone());
+        if action == Action::NoOp && !self.is_imported_by_hand(address) {
+            self.note_dependencies(address, &found.dependencies);
+        }
         self.record(ResourceChange {
             address: address.clone(),
             deposed: None,
@@ -123,9 +156,20 @@ impl<'a> Planner<'a> {
             generated_config: found.generated.clone(),
             private: outcome.private,
             create_before_destroy: self.graph.create_before_destroy.contains(&site.node),
-            dependencies,
+            dependencies: found.dependencies.clone(),
         });
         good & self.post_conditions(site, address, repetition, outcome.after, severity)
+    }
+
+    fn is_imported_by_hand(&self, address: &ResourceInstance) -> bool {
+        self.options.import.as_ref().is_some_and(|(imported, _)| imported == address)
+    }
+
+    /// What stays as it is depends on what its block depends on now, and nothing else will note it.
+    fn note_dependencies(&self, address: &ResourceInstance, dependencies: &[String]) {
+        if let Some(object) = self.prior.borrow_mut().current_mut(address) {
+            object.dependencies = dependencies.to_vec();
+        }
     }
 
     /// The block for an object that is imported and has none.
@@ -211,7 +255,7 @@ impl<'a> Planner<'a> {
         let problems = provider.validate_resource(ty, &config);
         let failed = problems.iter().any(infra_provider::Problem::is_error);
         let problems = secrets::hide(problems, &self.world, block, &[&inputs.config]);
-        self.world.report(instance_diagnostics(problems, address, Some(site.block), block));
+        self.report_looking(instance_diagnostics(problems, address, Some(site.block), block));
         if failed {
             return None;
         }
@@ -347,7 +391,17 @@ impl<'a> Planner<'a> {
                 Ok(Some(id))
             }
             Err(problems) => {
-                self.world.report(problems.into_iter().map(infra_provider::Problem::into_diagnostic));
+                // Of the words of a provider alone nobody could tell which of many imports they are about.
+                let about = |problem: infra_provider::Problem| {
+                    let mut told = problem.into_diagnostic();
+                    if told.is_error() && !told.detail.contains(&address.to_string()) {
+                        let space = if told.detail.is_empty() { "" } else { "\n" };
+                        told.detail
+                            .push_str(&format!("{space}This is about the import of {address} with the ID {id:?}."));
+                    }
+                    told
+                };
+                self.world.report(problems.into_iter().map(about));
                 Err(())
             }
         }
@@ -365,6 +419,8 @@ struct Found<'f> {
     importing: Option<String>,
     /// The text of its block, if that was generated.
     generated: Option<String>,
+    /// What its block depends on, as a state lists it.
+    dependencies: Vec<String>,
 }
 
 /// What an instance is planned from.

@@ -14,7 +14,9 @@ mod unused;
 pub(crate) use checks::evaluate as evaluate_checks;
 pub(crate) use orphans::removed_block;
 pub(crate) use providers::{UnknownSettings, configure, instance_diagnostics};
-pub(crate) use resource::{Expansion, configuration, expand_block, expand_module, heading, unsupported};
+pub(crate) use resource::{
+    Expansion, configuration, expand_as_stored, expand_block, expand_module, heading, unsupported,
+};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -290,10 +292,19 @@ impl Planner<'_> {
         self.failed.borrow_mut().extend(left_out);
     }
 
+    /// Tells what was found. A look around before everything is destroyed tells of errors only.
+    fn report_looking(&self, problems: Diagnostics) {
+        let telling = self.recording.get();
+        self.world.report(problems.into_iter().filter(|problem| telling || problem.is_error()));
+    }
+
     /// The nodes that are looked at: all of them, or those that the targets need; to destroy without refreshing, only
-    /// what providers need.
+    /// what providers need, and nothing where there is nothing to destroy.
     fn wanted(&self) -> BTreeSet<usize> {
         let all = 0..self.graph.nodes.len();
+        if self.options.mode == PlanMode::Destroy && self.stored.resources.is_empty() {
+            return BTreeSet::new();
+        }
         if self.options.mode == PlanMode::Destroy && !self.options.refresh {
             let providers = all.filter(|i| matches!(self.graph.nodes[*i], Node::Provider(_)));
             return targets::with_dependencies(&self.graph, providers);

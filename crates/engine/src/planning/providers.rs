@@ -82,7 +82,11 @@ impl Planner<'_> {
                     let requests = objects.iter().map(|((address, deposed), object, value)| ReadRequest {
                         prior: value.clone(),
                         private: Private(object.private.clone()),
-                        unused: if deposed.is_none() { self.unused(address, known) } else { BTreeSet::new() },
+                        // Of what is half made nothing may have been read yet.
+                        unused: match deposed {
+                            None if !object.tainted => self.unused(address, known),
+                            _ => BTreeSet::new(),
+                        },
                     });
                     let requests: Vec<ReadRequest> = requests.collect();
                     let span = observed::refresh(&ty, requests.len());

@@ -1,15 +1,20 @@
 //! Modules and blocks: which instances there are, and each of them in turn.
 
-use infra_address::{ModuleInstance, ModulePath, ProviderConfig, Resource, ResourceInstance, ResourceMode};
+use std::collections::BTreeMap;
+
+use infra_address::{
+    InstanceKey, ModuleInstance, ModulePath, ProviderConfig, Resource, ResourceInstance, ResourceMode,
+};
 use infra_diag::{Diagnostic, Severity};
 use infra_lang::config::Resource as Block;
 use infra_lang::eval::decode_body;
 use infra_schema::Block as Schema;
+use infra_state::{Instance, State};
 use infra_value::Value;
 
 use super::Planner;
 use crate::conditions::resource_rules;
-use crate::expand::{Repetition, expand};
+use crate::expand::{Repetition, Shape, expand};
 use crate::plan::PlanMode;
 use crate::world::{ModuleScope, World};
 use crate::{ephemeral, imports};
@@ -36,6 +41,14 @@ impl<'a> Planner<'a> {
         let mut good = failed.is_empty();
         failed.iter().for_each(|module| self.claim_all(module, resource));
         good &= self.read_imports(path, resource, &instances);
+        if self.options.mode == PlanMode::RefreshOnly {
+            let prior = self.prior.borrow();
+            expand_as_stored(&self.world, path, block, &prior, |address, object| {
+                let provider = self.registry.get(&site.provider.source)?;
+                let schema = provider.resource_schema(&address.resource.ty)?;
+                self.prior_value(address, Some(object), &**provider, schema)
+            });
+        }
         for (address, repetition) in instances {
             good &= self.instance(&site, address, repetition).await;
         }
@@ -184,6 +197,43 @@ pub(crate) fn expand_block(world: &World<'_>, path: &ModulePath, block: &Block) 
         }));
     }
     expansion
+}
+
+/// A refresh makes nothing and takes nothing away: a managed block with `count` or `for_each` has the instances that the
+/// state has, whatever these say now.
+pub(crate) fn expand_as_stored(
+    world: &World<'_>,
+    path: &ModulePath,
+    block: &Block,
+    state: &State,
+    value: impl Fn(&ResourceInstance, &Instance) -> Option<Value>,
+) {
+    let shape = match (&block.count, &block.for_each) {
+        _ if block.address.mode != ResourceMode::Managed => return,
+        (Some(_), _) => Shape::Count,
+        (_, Some(_)) => Shape::ForEach,
+        _ => return,
+    };
+    let modules = world.modules.borrow().instances.get(path).cloned().unwrap_or_default();
+    for module in modules {
+        let stored = state.resources.get(&(module.clone(), block.address.clone()));
+        let objects = stored.into_iter().flat_map(|stored| &stored.instances);
+        let values: BTreeMap<InstanceKey, Value> = objects
+            .filter(|(key, _)| {
+                matches!((key, shape), (InstanceKey::Int(_), Shape::Count) | (InstanceKey::Str(_), Shape::ForEach))
+            })
+            .filter_map(|(key, slot)| {
+                let address =
+                    ResourceInstance { module: module.clone(), resource: block.address.clone(), key: key.clone() };
+                Some((key.clone(), value(&address, slot.current.as_ref()?)?))
+            })
+            .collect();
+        let repetition = |key: &InstanceKey| (key.clone(), Repetition { key: key.clone(), each_value: None });
+        world.expand(&module, &block.address, shape, values.keys().map(repetition).collect());
+        for (key, value) in values {
+            world.set_value(&module, &block.address, &key, value);
+        }
+    }
 }
 
 /// Tells the instances of a module in every instance of the module that calls it.

@@ -58,7 +58,8 @@ static PART: LazyLock<Schema> = LazyLock::new(|| {
         }}}"#,
     )
 });
-static EMPTY: LazyLock<Schema> = LazyLock::new(Schema::default);
+static CONFIG: LazyLock<Schema> =
+    LazyLock::new(|| schema(r#"{"block": {"attributes": {"at": {"type": "string", "optional": true}}}}"#));
 
 #[async_trait]
 impl Provider for Fake {
@@ -69,7 +70,7 @@ impl Provider for Fake {
         "1.0.0"
     }
     fn config_schema(&self) -> &Schema {
-        &EMPTY
+        &CONFIG
     }
     fn resource_schema(&self, ty: &str) -> Option<&Schema> {
         match ty {

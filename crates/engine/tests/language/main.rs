@@ -1,8 +1,11 @@
 //! What configurations mean, held against a provider that keeps a book of what it is asked.
 
 mod attention;
+mod destroying;
 mod ephemeral;
 mod fake;
 mod imports;
 mod moves;
+mod order;
+mod refreshed;
 mod unused;

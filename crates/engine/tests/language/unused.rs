@@ -8,13 +8,19 @@ use crate::fake::plan_of;
 
 /// What a part with the id `p` is read without, beside another block.
 async fn read_without(arguments: &str, beside: &str, mode: PlanMode) -> String {
+    read_object_without(serde_json::Value::Null, arguments, beside, mode).await
+}
+
+/// The same of an object with this status.
+async fn read_object_without(status: serde_json::Value, arguments: &str, beside: &str, mode: PlanMode) -> String {
     let state = serde_json::json!({
         "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "l", "outputs": {},
         "resources": [{
             "mode": "managed", "type": "fake_part", "name": "p",
             "provider": "provider[\"registry.terraform.io/hashicorp/fake\"]",
             "instances": [{
-                "schema_version": 0, "attributes": {"id": "p", "owner": "o", "serial": 7, "size": 1},
+                "schema_version": 0, "status": status,
+                "attributes": {"id": "p", "owner": "o", "serial": 7, "size": 1},
             }],
         }],
     });
@@ -65,4 +71,9 @@ async fn an_element_by_a_key_that_is_worked_out_is_seen_through() {
 #[tokio::test]
 async fn a_refresh_of_its_own_reads_everything() {
     assert_eq!(read_without("", "", PlanMode::RefreshOnly).await, "");
+}
+
+#[tokio::test]
+async fn of_an_object_that_may_be_half_made_everything_is_read() {
+    assert_eq!(read_object_without("tainted".into(), "", "", PlanMode::Normal).await, "");
 }

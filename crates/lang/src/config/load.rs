@@ -321,7 +321,9 @@ fn files_ending(dir: &Path, endings: &[&str]) -> std::io::Result<Vec<String>> {
         let configuration = endings.iter().any(|ending| name.ends_with(ending));
         let of_an_editor =
             name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'));
-        if configuration && !of_an_editor && entry.path().is_file() {
+        // A link that leads nowhere is read, and an error then: what it should hold must not pass for taken away.
+        let to_be_read = || entry.path().metadata().map_or(true, |found| found.is_file());
+        if configuration && !of_an_editor && to_be_read() {
             names.push(name);
         }
     }

@@ -155,10 +155,7 @@ impl Decoder<'_> {
             let problem = Diagnostic::error("Missing required argument", detail);
             self.problems.push(problem.at(content.missing_item_range.clone()));
         }
-        match inside.unknown {
-            true => Value::unknown(schema.ty.without_optional()),
-            false => Value::null(schema.ty.without_optional()),
-        }
+        Value::null(schema.ty.without_optional())
     }
 
     fn given(&mut self, given: &Attribute, schema: &AttributeSchema, inside: Inside<'_>) -> Value {
@@ -202,7 +199,10 @@ impl Decoder<'_> {
             deprecated: false,
             block: schema.ty.element().map(schema_of_object).unwrap_or_default(),
         };
-        let value = self.nested(name, &nested, content, inside);
+        let mut gathered = self.gather(name, &nested, content, inside);
+        // Dynamic blocks of unknown number count as one each, in which what is written is unknown.
+        gathered.unknown = false;
+        let value = self.assemble(name, &nested, gathered, &content.missing_item_range);
         if value.is_empty() && value.marks().is_empty() {
             // Dynamic blocks that come to nothing leave the attribute unset.
             return Value::null(schema.ty.clone());
@@ -211,6 +211,11 @@ impl Decoder<'_> {
     }
 
     fn nested(&mut self, name: &str, schema: &NestedBlock, content: &NativeBody, inside: Inside<'_>) -> Value {
+        let gathered = self.gather(name, schema, content, inside);
+        self.assemble(name, schema, gathered, &content.missing_item_range)
+    }
+
+    fn gather(&mut self, name: &str, schema: &NestedBlock, content: &NativeBody, inside: Inside<'_>) -> Gathered {
         let mut gathered = Gathered::default();
         let inside = Inside { marks: Marks::NONE, skip: &[], ..inside };
         for block in content.blocks.iter().filter(|b| is_for(b, name)) {
@@ -223,7 +228,7 @@ impl Decoder<'_> {
                 }
             }
         }
-        self.assemble(name, schema, gathered, &content.missing_item_range)
+        gathered
     }
 
     /// The label of a block of a map; for others, there must be none.

@@ -22,7 +22,7 @@ struct Spec<'s> {
     /// The labels of each block.
     labels: &'s [Expr],
     /// What is in each block.
-    content: &'s Body,
+    content: &'s Block,
 }
 
 impl Decoder<'_> {
@@ -73,8 +73,8 @@ impl Decoder<'_> {
                     }
                 },
             };
-            let value = self.body(spec.content, &schema.block, Inside { env, marks, unknown, skip: &[] });
-            gathered.items.push((value, label, block.header_range.clone()));
+            let value = self.body(&spec.content.body, &schema.block, Inside { env, marks, unknown, skip: &[] });
+            gathered.items.push((value, label, spec.content.header_range.clone()));
         }
     }
 
@@ -180,7 +180,7 @@ fn spec<'s>(body: &'s NativeBody, name: &'s str, labelled: bool) -> Result<Spec<
     }
     match (for_each, content) {
         (Some(for_each), Some(content)) if problems.is_empty() => {
-            Ok(Spec { for_each: &for_each.expr, iterator, labels, content: &content.body })
+            Ok(Spec { for_each: &for_each.expr, iterator, labels, content })
         }
         _ => Err(problems),
     }

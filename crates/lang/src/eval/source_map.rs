@@ -20,7 +20,8 @@ fn in_body(body: &Body, schema: &Schema, path: &[PathStep], depth: usize) -> Sou
     if let Some(attribute) = content.attributes.iter().find(|a| a.name == *name) {
         return in_expr(&attribute.expr, rest);
     }
-    let blocks: Vec<&Block> = content.blocks.iter().filter(|b| is_for(b, name)).collect();
+    // What a dynamic block makes has no place of its own.
+    let blocks: Vec<&Block> = content.blocks.iter().filter(|b| !is_dynamic(b) && is_for(b, name)).collect();
     if rest.is_empty() {
         // All blocks of this kind, such as those of a set, whose elements have no place of their own.
         return match &blocks[..] {
@@ -36,29 +37,16 @@ fn in_body(body: &Body, schema: &Schema, path: &[PathStep], depth: usize) -> Sou
     if rest.is_empty() {
         return block.header_range.clone();
     }
-    let inner = schema_of_blocks(schema, name);
-    if !is_dynamic(block) {
-        return in_body(&block.body, &inner, rest, depth + 1);
-    }
-    match &block.body {
-        Body::Native(dynamic) => match dynamic.blocks.iter().find(|b| &*b.ty == "content") {
-            Some(content) => in_body(&content.body, &inner, rest, depth + 1),
-            None => block.header_range.clone(),
-        },
-        Body::Json(_) | Body::Overridden(_) => block.header_range.clone(),
-    }
+    in_body(&block.body, &schema_of_blocks(schema, name), rest, depth + 1)
 }
 
-/// The block of an index or label. How many blocks a dynamic one makes is not known here: it stands for all that follow.
+/// The block of an index or label.
 fn pick<'b>(blocks: &[&'b Block], key: Option<&Value>) -> Option<&'b Block> {
     if let Some(label) = key.and_then(Value::as_str) {
-        let labelled = |b: &&&Block| !is_dynamic(b) && b.labels.first().is_some_and(|l| &*l.text == label);
-        return blocks.iter().find(labelled).or(blocks.iter().find(|b| is_dynamic(b))).copied();
+        return blocks.iter().find(|b| b.labels.first().is_some_and(|l| &*l.text == label)).copied();
     }
     let index = key.and_then(Value::as_i64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-    let dynamic = blocks.iter().position(|b| is_dynamic(b));
-    let at = dynamic.map_or(index, |first| index.min(first));
-    blocks.get(at).or(blocks.first()).copied()
+    blocks.get(index).copied()
 }
 
 fn in_expr(expr: &Expr, path: &[PathStep]) -> SourceRange {

@@ -46,6 +46,8 @@ fn restore_one(path: &Path, prior: &Value, value: &Value) -> Value {
         (Some(key), Some(old), Some(new)) if matches!(new.ty(), Type::Map(_)) => {
             with_at(value, parent, &restore_key(key, old, new))
         }
+        // Nothing can be ignored in a map of which nothing is known.
+        (_, Some(_), Some(new)) if matches!(new.ty(), Type::Map(_)) && !new.is_known() => value.clone(),
         (_, Some(old), Some(_)) => with_at(value, parent, old),
         _ => value.clone(),
     }
@@ -131,7 +133,11 @@ mod tests {
         assert_eq!(planned(tags(&[("A", "new"), ("B", "b")]), "B"), object(tags(&[("A", "new")]), "n"));
         assert_eq!(planned(Value::null(Type::map(Type::String)), "A"), object(tags(&[("A", "old")]), "n"));
         let unknown = Value::unknown(Type::map(Type::String));
-        assert_eq!(planned(unknown.clone(), "A"), object(unknown, "n"));
+        assert_eq!(planned(unknown.clone(), "A"), object(unknown.clone(), "n"));
+        let whole = Ignore::Paths(vec![Path::attribute("tags")]);
+        let config = |new: &Value| ignore_in_config(&Block::default(), &prior, &object(new.clone(), "n"), &whole);
+        assert_eq!(config(&unknown), object(unknown.clone(), "n"));
+        assert_eq!(config(&tags(&[("B", "b")])), prior);
     }
 
     #[test]

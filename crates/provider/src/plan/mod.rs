@@ -22,6 +22,6 @@ pub use proposed::{proposed_new, proposed_unknown};
 pub use replace_paths::{filter_replace_paths, same};
 pub use rules::{Around, Key, Meta, NoRules, PluginKind, TagRules, TypeRules};
 pub use sdk::{SdkPlan, fill_unknown, plan_sdk, without_write_only};
-pub use stored::{stored_after_apply, stored_after_refresh, stored_exact, without_unknown};
+pub use stored::{stored_after_apply, stored_after_failed_update, stored_after_refresh, stored_exact, without_unknown};
 pub use tags::{Tags, tags_of, tags_value};
-pub use zero::{is_zero, same_or_zero, zero_like};
+pub use zero::{fill_elements, is_zero, same_or_zero, zero_like};

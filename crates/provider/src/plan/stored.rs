@@ -8,7 +8,7 @@ use infra_value::{Kind, Type, Value};
 use super::TypeRules;
 use super::at::with_member;
 use super::sdk::{restore_from_proposed, without_write_only};
-use super::zero::fill_elements;
+use super::zero::{fill_elements, is_zero, zero_like};
 
 /// What is stored of an object of the older plugin kind after a create or update. What the read does not tell from
 /// "nothing" stays as it was planned, and a set that was wholly known is stored as it was planned.
@@ -21,6 +21,43 @@ pub fn stored_after_apply(block: &Block, planned: &Value, read: &Value) -> Value
 pub fn stored_after_refresh(block: &Block, prior: &Value, read: &Value) -> Value {
     let stored = restore_from_proposed(&fill_elements(&with_collections(block, read)), prior);
     without_write_only(block, &with_timeouts(&stored, prior))
+}
+
+/// What is stored of an object of the older plugin kind after an update that failed: what was planned. An argument that was
+/// to go is there with nothing in it, and what a list's block does not say is what it is by default.
+pub fn stored_after_failed_update(block: &Block, prior: &Value, planned: &Value) -> Value {
+    let planned = without_unknown(planned);
+    let emptied = block.attributes.iter().filter(|(name, attribute)| {
+        let was = prior.get(name).is_some_and(|was| was.is_known() && !is_zero(was));
+        let goes = planned.get(name).is_some_and(Value::is_null);
+        let scalar = matches!(attribute.ty, Type::String | Type::Number | Type::Bool);
+        was && goes && scalar && !attribute.write_only
+    });
+    let stored = emptied.fold(planned.clone(), |stored, (name, a)| with_member(&stored, name, zero_like(&a.ty)));
+    let lists = block.blocks.iter().filter(|(_, nested)| nested.nesting == Nesting::List);
+    lists.fold(stored, |stored, (name, nested)| match stored.get(name) {
+        Some(blocks) => with_member(&stored, name, blocks.map_elements(&mut |b| with_defaults(&nested.block, b))),
+        None => stored,
+    })
+}
+
+/// A block with its defaults in the place of null, or what is nothing where there is none. One without any value and any
+/// default stays so.
+fn with_defaults(block: &Block, value: &Value) -> Value {
+    let Kind::Object(members) = value.kind() else { return value.clone() };
+    if members.values().all(Value::is_null) && block.attributes.values().all(|a| a.default.is_none()) {
+        return value.clone();
+    }
+    Value::object(members.iter().map(|(name, value)| {
+        let filled = match (block.attributes.get(name), block.blocks.get(name)) {
+            (Some(a), _) if value.is_null() => a.default.clone().unwrap_or_else(|| zero_like(&a.ty)),
+            (_, Some(nested)) if nested.nesting == Nesting::List => {
+                value.map_elements(&mut |inner| with_defaults(&nested.block, inner))
+            }
+            _ => value.clone(),
+        };
+        (name.clone(), filled)
+    }))
 }
 
 /// What is stored of a framework type, after an apply (`before` is the planned object) or a refresh (the prior one): what
@@ -37,11 +74,11 @@ pub fn stored_exact(block: &Block, rules: &dyn TypeRules, before: &Value, read: 
     without_write_only(block, &stored)
 }
 
-/// What is stored of an object that is half made: the planned value, with nothing where that is unknown.
+/// What is stored of an object that is half made: the planned value, with nothing where that is unknown. Of a set nothing
+/// is an empty one.
 pub fn without_unknown(value: &Value) -> Value {
     match value.kind() {
         Kind::Unknown(unknown) => match unknown.ty() {
-            Type::List(t) => Value::list((**t).clone(), []),
             Type::Set(t) => Value::set((**t).clone(), []),
             other => Value::null(other.clone()),
         },
@@ -104,5 +141,56 @@ fn with_timeouts(object: &Value, source: &Value) -> Value {
     match source.get("timeouts") {
         Some(timeouts) if object.get("timeouts").is_some() => with_member(object, "timeouts", timeouts.clone()),
         _ => object.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use infra_schema::parse_schema;
+    use infra_value::value_from_json;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_update_stores_what_was_planned_with_nothing_in_what_was_to_go() {
+        let schema = json!({"version": 0, "block": {
+            "attributes": {
+                "gone": {"type": "string", "optional": true},
+                "left": {"type": "string", "optional": true},
+                "new": {"type": "number", "optional": true},
+                "secret": {"type": "string", "optional": true, "write_only": true},
+                "words": {"type": ["list", "string"], "optional": true},
+            },
+            "block_types": {
+                "check": {"nesting_mode": "list", "block": {"attributes": {
+                    "limit": {"type": "string", "optional": true, "default": "off"},
+                    "times": {"type": "number", "optional": true},
+                }}},
+                "plain": {"nesting_mode": "list", "block": {"attributes": {
+                    "a": {"type": "string", "optional": true},
+                    "b": {"type": "string", "optional": true},
+                }}},
+            },
+        }});
+        let block = parse_schema(&schema.to_string()).expect("a schema").block;
+        let object = |json| value_from_json(&json, &block.ty()).expect("an object");
+        let prior = object(json!({"gone": "a", "left": null, "new": 1, "words": ["a"], "check": [], "plain": []}));
+        let planned = object(json!({"new": 2, "check": [{}], "plain": [{}, {"a": "x"}]}));
+        let stored = object(json!({
+            "gone": "",
+            "new": 2,
+            "check": [{"limit": "off", "times": 0}],
+            "plain": [{}, {"a": "x", "b": ""}],
+        }));
+        assert_eq!(stored_after_failed_update(&block, &prior, &planned), stored);
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_half_made_object_is_null_but_a_set_is_empty() {
+        let unknown = |ty: &Type| without_unknown(&Value::unknown(ty.clone()));
+        let (list, set) = (Type::list(Type::String), Type::set(Type::String));
+        assert_eq!((unknown(&list), unknown(&Type::String)), (Value::null(list), Value::null(Type::String)));
+        assert_eq!(unknown(&set), Value::set(Type::String, []));
     }
 }

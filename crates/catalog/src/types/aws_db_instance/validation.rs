@@ -52,8 +52,10 @@ pub(super) fn check(check: &mut Check<'_>) {
     for name in ["kms_key_id", "monitoring_role_arn", "performance_insights_kms_key_id", "domain_auth_secret_arn"] {
         check.arn(name);
     }
-    check.text("master_user_secret_kms_key_id", |key, text| {
-        text.is_empty().then(|| format!("{key:?} cannot be shorter than 1 character"))
+    check.text("master_user_secret_kms_key_id", |key, text| match text.len() {
+        0 => Some(format!("{key:?} cannot be shorter than 1 character")),
+        1..=2048 => None,
+        _ => Some(format!("{key:?} cannot be longer than 2048 characters")),
     });
     check.ip_address("domain_dns_ips");
     if let Some(addresses) = check.known("domain_dns_ips").filter(|v| v.is_wholly_known()).and_then(|v| v.len())

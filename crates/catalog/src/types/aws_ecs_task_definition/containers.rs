@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::validate::json_syntax_error;
+use crate::validate::json_documents;
 
 use super::shape::{CONTAINER, Record, Shape};
 
@@ -51,16 +51,17 @@ const EMPTY_IS_ABSENT: [&str; 18] = [
 pub struct Containers(Vec<Map<String, Json>>);
 
 impl Containers {
-    /// Reads a text.
+    /// Reads a text. Of several documents the last one counts, and none means that there are no containers.
     ///
     /// # Errors
     /// When it is no JSON, or a value does not fit its field.
     pub fn parse(text: &str) -> Result<Containers, String> {
-        if let Some(error) = json_syntax_error(text) {
-            return Err(error.message);
+        let mut containers = Containers(Vec::new());
+        for document in json_documents(text).map_err(|error| error.message)? {
+            let json: Json = serde_json::from_str(document).map_err(|e| e.to_string())?;
+            containers = Containers::from_json(&json)?;
         }
-        let json: Json = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        Containers::from_json(&json)
+        Ok(containers)
     }
 
     /// From JSON in the API's form.
@@ -397,6 +398,9 @@ mod tests {
                        {"name":"a","cpu":0,"environment":[{"name":"Z","value":"1"},{},{"name":"A","value":"2"}]}]"#;
         let wanted = r#"[{"environment":[{"name":"A","value":"2"},{"name":"Z","value":"1"}],"name":"a"},{"environment":[],"image":"x\u003cy","name":"b"}]"#;
         assert_eq!(planned_form(text).as_deref(), Some(wanted));
+        for (text, wanted) in [("", "[]"), (" null", "[]"), (r#"[{"name":"a"}] [{"name":"b"}]"#, r#"[{"name":"b"}]"#)] {
+            assert_eq!(planned_form(text).as_deref(), Some(wanted));
+        }
     }
 
     #[test]

@@ -68,9 +68,13 @@ impl Actions {
             return false;
         }
         let removed = old == "1" && new == "0";
+        let forwards = self.type_at(key.path, around) == "forward";
         match rest {
-            ["forward"] | ["forward", "stickiness" | "target_group"] => removed,
-            ["target_group_arn"] => self.type_at(key.path, around) != "forward",
+            ["forward", "stickiness"] if removed => true,
+            // A listener gives its block up for a single group, a rule keeps what it has.
+            ["forward", ..] if self.0 == "default_action" => !forwards,
+            ["forward"] | ["forward", "target_group"] => removed,
+            ["target_group_arn"] => !forwards,
             [block, ..] => match BLOCKS.iter().find(|(_, name)| name == block) {
                 Some((ty, _)) => self.type_at(key.path, around) != *ty,
                 None => false,

@@ -11,6 +11,11 @@ impl Walk<'_> {
     /// What does not depend on the elements: `Some` is the answer.
     fn whole(&mut self, traits: Traits<'_>, old: &Value, new: &Value, mode: Mode, place: &Place) -> Option<Value> {
         if !new.is_wholly_known() {
+            // Of a computed one nothing is asked for as long as nothing at all is known of it.
+            let is_map = matches!(traits.ty, Type::Map(_));
+            if traits.computed && !is_map && !new.is_known() && old.len().is_some_and(|n| n > 0) {
+                return Some(old.clone());
+            }
             if traits.force_new {
                 self.replaces(place);
             }
@@ -115,6 +120,9 @@ impl Walk<'_> {
         let new = without_nulls(new);
         if let Some(answer) = self.whole(traits, old, &new, mode, place) {
             return answer;
+        }
+        if traits.computed && old.is_null() && new.is_empty() {
+            return Value::unknown(traits.ty.clone());
         }
         let none = infra_value::Members::new();
         let (was, will) = (old.members().unwrap_or(&none), new.members().unwrap_or(&none));

@@ -107,6 +107,9 @@ impl Walk<'_> {
     fn element_list(&mut self, group: Group<'_>, old: &Value, new: &Value, mode: Mode, place: &Place) -> Value {
         let ty = group.block.ty();
         if !new.is_known() {
+            if group.computed && old.len().is_some_and(|n| n > 0) {
+                return old.clone();
+            }
             if group.force_new {
                 self.replaces(place);
             }
@@ -146,6 +149,9 @@ impl Walk<'_> {
         let ty = group.block.ty();
         let (was, will) = (old.elements().unwrap_or(&[]), new.elements().unwrap_or(&[]));
         if !new.is_known() || will.iter().any(|e| !e.is_known()) {
+            if group.computed && !new.is_known() && !was.is_empty() {
+                return old.clone();
+            }
             if group.force_new {
                 self.replaces(place);
             }
