@@ -348,6 +348,11 @@ fn tags_all_follows_tags_and_defaults() {
     assert_eq!(tags(&[], with(json!({"A": "1"}), json!({"A": "1"})), json!({"A": "", "B": "x"})), json!("?"));
     assert_eq!(tags(&[], with(json!({"A": "1"}), json!({"A": "1"})), json!({})), json!({}));
     assert_eq!(tags(&[("D", "e")], with(json!({}), json!({"D": "d"})), json!({})), json!({"D": "e"}));
+    // An empty default: a new one is not known, and what becomes empty stays.
+    let new = [("D", "d"), ("E", "")];
+    assert_eq!(tags(&new, Json::Null, json!({"A": "1"})), json!({"A": "1", "D": "d", "E": "?"}));
+    let was = with(json!({"A": "0"}), json!({"A": "0", "E": "e"}));
+    assert_eq!(tags(&new, was, json!({"A": "1"})), json!({"A": "1", "D": "d", "E": "e"}));
 }
 
 struct Loud;

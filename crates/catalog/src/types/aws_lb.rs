@@ -74,9 +74,9 @@ impl TypeRules for Rules {
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         // On create the one that is not written is unknown, which is no change.
-        let written = |name: &str| diff.config.get(name).is_some_and(|v| !v.is_null() && !v.is_empty());
-        let changes = |name: &str| written(name) && diff.may_change(name);
-        let (subnets, mapping) = (changes("subnets"), changes("subnet_mapping"));
+        let given = |name: &str| diff.config.get(name).filter(|v| !v.is_null());
+        let subnets = given("subnets").is_some() && diff.may_change("subnets");
+        let mapping = given("subnet_mapping").is_some_and(|v| !v.is_empty()) && diff.may_change("subnet_mapping");
         if !diff.is_create() {
             match text(&diff.planned, "load_balancer_type").as_str() {
                 "application" => application(diff, mapping),

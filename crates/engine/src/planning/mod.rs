@@ -27,7 +27,7 @@ use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::Config;
 use infra_lang::functions::FunctionContext;
 use infra_provider::Configured;
-use infra_state::State;
+use infra_state::{Instance, State};
 use infra_value::Value;
 
 use crate::ephemeral::Ephemerals;
@@ -136,6 +136,8 @@ pub(crate) struct Planner<'a> {
     pub to_generate: BTreeSet<Resource>,
     /// What the targets need, worked out once.
     pub targeted: OnceCell<BTreeSet<usize>>,
+    /// The nodes whose objects are refreshed, with `-target`.
+    pub refreshed: OnceCell<BTreeSet<usize>>,
     /// What the configuration uses of its resources, worked out once.
     pub uses: OnceCell<unused::Uses>,
     pub limit: tokio::sync::Semaphore,
@@ -238,6 +240,7 @@ impl<'a> Planner<'a> {
             ephemerals: Ephemerals::default(),
             to_generate: BTreeSet::new(),
             targeted: OnceCell::new(),
+            refreshed: OnceCell::new(),
             uses: OnceCell::new(),
             limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
             recording: Cell::new(options.mode != PlanMode::Destroy),
@@ -362,6 +365,19 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether the refreshed state says another thing of an object than what it is: what it depends on, and in which order
+    /// it is replaced.
+    fn reordered(&self, refreshed: &State) -> bool {
+        let objects = self.stored.instances().filter_map(|(address, _, slot)| Some((address, slot.current.as_ref()?)));
+        let mut managed = objects.filter(|(address, _)| address.resource.mode == ResourceMode::Managed);
+        managed.any(|(address, was)| {
+            let needs = |object: &Instance| object.dependencies.iter().cloned().collect::<BTreeSet<String>>();
+            let differs =
+                |now: &Instance| now.create_before_destroy != was.create_before_destroy || needs(now) != needs(was);
+            refreshed.current(&address).is_some_and(differs)
+        })
+    }
+
     fn finish(self, given: BTreeMap<Arc<str>, GivenVariable>, checks_before: serde_json::Value) -> (Plan, Diagnostics) {
         let errored = self.world.has_errors();
         let outputs = self.output_changes();
@@ -388,7 +404,7 @@ impl Planner<'_> {
         let any_change = changes.iter().any(ResourceChange::is_visible)
             || outputs.values().any(|o| o.action != crate::plan::Action::NoOp);
         let found = drift.iter().any(|change| change.action != crate::plan::Action::NoOp);
-        let refreshed = self.options.mode == PlanMode::RefreshOnly && found;
+        let refreshed = self.options.mode == PlanMode::RefreshOnly && (found || self.reordered(&prior_state));
         let releasing = releases.iter().any(ReleaseChange::is_active);
         let config = self.world.config;
         let attention =

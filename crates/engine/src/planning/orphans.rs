@@ -38,13 +38,16 @@ impl<'a> Planner<'a> {
         (0..self.graph.nodes.len()).any(|i| i != node && wanted(i) && self.graph.ancestors(i).contains(&node))
     }
 
-    /// Whether an object in the state takes part at all.
-    pub(super) fn is_object_targeted(&self, address: &ResourceInstance) -> bool {
+    /// Whether an object in the state is refreshed: what only goes along with a target is not.
+    pub(super) fn is_refreshed(&self, address: &ResourceInstance) -> bool {
         if self.options.targets.is_empty() {
             return true;
         }
         match self.graph.resource(&address.module.path(), &address.resource) {
-            Some(node) => self.targeted().contains(&node),
+            Some(node) => {
+                let wanted = || crate::targets::wanted(&self.graph, &self.options.targets, &self.stored, false);
+                self.refreshed.get_or_init(wanted).contains(&node)
+            }
             None => self.options.targets.iter().any(|t| t.contains(address)),
         }
     }

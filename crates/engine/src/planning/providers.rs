@@ -48,7 +48,7 @@ impl Planner<'_> {
         for (address, stored_provider, slot) in self.stored.instances() {
             if address.resource.mode != ResourceMode::Managed
                 || self.provider_of(&address, stored_provider) != *provider
-                || !self.is_object_targeted(&address)
+                || !self.is_refreshed(&address)
                 || self.is_forgotten(&address)
             {
                 continue;

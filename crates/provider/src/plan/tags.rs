@@ -69,8 +69,19 @@ fn has_empty(tags: &Tags) -> bool {
     tags.values().any(String::is_empty)
 }
 
-/// Plans `tags_all` as all types of the older plugin kind do. Their map of computed texts cannot hold an empty one, so
-/// that where one would be new, all is unknown.
+/// All tags as the older plugin kind plans a map of computed texts, which cannot hold an empty one: a new one is unknown,
+/// and what becomes empty stays what it was.
+fn computed_tags(prior: Option<&Value>, all: &Tags) -> Value {
+    let was = prior.map(tags_of).unwrap_or_default();
+    let one = |key: &str, text: &str| match was.get(key) {
+        Some(old) if text.is_empty() => Value::string(old),
+        None if text.is_empty() => Value::unknown(Type::String),
+        _ => Value::string(text),
+    };
+    Value::map(Type::String, all.iter().map(|(key, text)| (key.as_str(), one(key, text))))
+}
+
+/// Plans `tags_all` as all types of the older plugin kind do. Where an own tag is empty, all is unknown.
 pub(super) fn plan_tags(diff: &mut Diff<'_>, proposed: &Value) {
     let Some(tags) = proposed.get("tags") else { return };
     if !tags.is_wholly_known() {
@@ -85,7 +96,8 @@ pub(super) fn plan_tags(diff: &mut Diff<'_>, proposed: &Value) {
         if has_empty(&own) && (all.is_empty() || has_empty(&all)) {
             diff.set_new_computed("tags_all");
         } else {
-            diff.set_new("tags_all", tags_value(&all));
+            let planned = computed_tags(diff.prior.get("tags_all"), &all);
+            diff.set_new("tags_all", planned);
         }
         return;
     }
