@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use infra_address::Resource;
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
+use infra_lang::config::{LoadOptions, load};
 use infra_lang::eval::console::render_console;
 use infra_lang::eval::{Scope, Subject, body_references, decode_body, range_of};
 use infra_lang::functions::{FunctionContext, FunctionError, Phase};
@@ -221,6 +223,25 @@ fn json_is_read_by_the_schema() {
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(attr(&v, "name"), "\"b\"");
     assert_eq!(v.get("disk").and_then(Value::len), Some(2));
+    let text = r#"{"name": "n", "dynamic": {"disk": {"for_each": ["x"], "iterator": "it", "content": {"label": "${it.value}"}}}}"#;
+    let (v, problems) = decode(&parse_json_file(&"main.tf.json".into(), text).0);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(attr(&v, "disk"), "tolist([ { \"label\" = \"x\" \"tag\" = toset([]) }, ])");
+}
+
+#[test]
+fn a_block_in_the_other_syntax_overrides_an_attribute_that_may_be_written_as_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = r#"{"resource": {"a_b": {"c": {"name": "n",
+        "dynamic": {"rules": {"for_each": [1], "content": {"port": 1}}}}}}}"#;
+    std::fs::write(folder.path().join("main.tf.json"), base).unwrap();
+    let over = "resource \"a_b\" \"c\" {\n  rules {\n    port = 2\n  }\n}\n";
+    std::fs::write(folder.path().join("override.tf"), over).unwrap();
+    let (config, _, problems) = load(folder.path(), &LoadOptions::default());
+    assert!(!problems.has_errors(), "{problems:?}");
+    let (v, problems) = decode(&config.root.resources[&Resource::managed("a_b", "c")].body);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(attr(&v, "rules"), "toset([ { \"cidr\" = tostring(null) \"port\" = 2 }, ])");
 }
 
 #[test]

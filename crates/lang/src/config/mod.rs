@@ -17,7 +17,7 @@ mod release;
 mod resource;
 mod snapshot;
 mod source;
-mod static_expr;
+pub(crate) mod static_expr;
 mod types;
 mod validate;
 mod variable;

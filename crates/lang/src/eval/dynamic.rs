@@ -10,6 +10,7 @@ use super::collection::Elements;
 use super::decode::{Decoder, Gathered, Inside, content, schema_of_blocks};
 use super::evaluator::{Binding, Env};
 use super::variables::in_expr;
+use crate::config::static_expr::keyword;
 use crate::syntax::Bound;
 use crate::syntax::ast::{Attribute, Block, Body, Expr, ExprKind, NativeBody, Traversal};
 
@@ -18,7 +19,7 @@ struct Spec<'s> {
     /// What is iterated.
     for_each: &'s Expr,
     /// The name of the iterator.
-    iterator: &'s str,
+    iterator: Arc<str>,
     /// The labels of each block.
     labels: &'s [Expr],
     /// What is in each block.
@@ -60,7 +61,7 @@ impl Decoder<'_> {
         gathered.unknown |= unknown;
         for (key, value) in elements {
             let iterator = Value::object([("key", key), ("value", value)]);
-            let binding = Binding { name: spec.iterator, value: iterator, outer: inside.env.names };
+            let binding = Binding { name: &spec.iterator, value: iterator, outer: inside.env.names };
             let env = inside.env.with(&binding);
             let label = match spec.labels.first().filter(|_| !unknown) {
                 None => None,
@@ -141,11 +142,11 @@ fn spec<'s>(body: &'s NativeBody, name: &'s str, labelled: bool) -> Result<Spec<
         problems.push(Diagnostic::error("Missing required argument", detail).at(body.missing_item_range.clone()));
     }
     let iterator = match attribute("iterator").map(iterator_name) {
-        None => name,
+        None => name.into(),
         Some(Ok(name)) => name,
         Some(Err(problem)) => {
             problems.push(*problem);
-            name
+            name.into()
         }
     };
     let labels = match attribute("labels").filter(|_| labelled).map(|a| (&a.expr.kind, &a.expr.range)) {
@@ -186,14 +187,11 @@ fn spec<'s>(body: &'s NativeBody, name: &'s str, labelled: bool) -> Result<Spec<
     }
 }
 
-fn iterator_name(attribute: &Attribute) -> Result<&str, Box<Diagnostic>> {
-    match &attribute.expr.kind {
-        ExprKind::Traversal(traversal) if traversal.steps.is_empty() => Ok(&traversal.root),
-        _ => {
-            let detail = "Dynamic iterator must be a single variable name.";
-            Err(Diagnostic::error("Invalid dynamic iterator name", detail).at(attribute.expr.range.clone()).into())
-        }
-    }
+fn iterator_name(attribute: &Attribute) -> Result<Arc<str>, Box<Diagnostic>> {
+    keyword(&attribute.expr).ok_or_else(|| {
+        let detail = "Dynamic iterator must be a single variable name.";
+        Diagnostic::error("Invalid dynamic iterator name", detail).at(attribute.expr.range.clone()).into()
+    })
 }
 
 /// The schema of a dynamic block's own body, for bodies that are read by their schema.
@@ -234,8 +232,8 @@ pub(super) fn in_dynamic(
     if let Some(for_each) = attribute("for_each") {
         in_expr(&for_each.expr, bound, found);
     }
-    let iterator = attribute("iterator").and_then(|a| iterator_name(a).ok()).unwrap_or(&label.text);
-    let bound = Bound::new(iterator, bound);
+    let iterator = attribute("iterator").and_then(|a| iterator_name(a).ok()).unwrap_or_else(|| label.text.clone());
+    let bound = Bound::new(&iterator, bound);
     if let Some(labels) = attribute("labels") {
         in_expr(&labels.expr, Some(&bound), found);
     }
