@@ -31,7 +31,7 @@ const WORTH_A_CALL: usize = 2;
 const KNOWN: [&str; 8] = ["acm", "cloudwatch", "ecs", "kms", "logs", "rds", "sns", "ssm"];
 
 /// The same as an emulator may know it, by a filter that asks for it: those answer with everything that there is, whatever
-/// is asked for by name, and what they leave out tells nothing.
+/// is asked for by name. What they leave out has no tags as far as they know: that is believed of what had none.
 const FILTERS: [(&str, &str); 7] = [
     ("acm", "acm"),
     ("cloudwatch", "cloudwatch"),
@@ -92,7 +92,7 @@ pub(crate) async fn unchanged(aws: &Aws, objects: &[Object]) -> Unchanged {
     // What is left out of the answer tells nothing of some services.
     let telling = objects.iter().filter(|object| {
         let (arn, tagged) = (object.str("arn"), !object.map("tags_all").is_empty());
-        if is_complete { is_known(arn) || tagged } else { filter(arn).is_some() && tagged }
+        if is_complete { is_known(arn) || tagged } else { filter(arn).is_some() }
     });
     let arns: Vec<String> = telling.map(|object| object.str("arn").to_string()).collect();
     if arns.is_empty() {
@@ -145,8 +145,7 @@ impl Api {
             }
         };
         let answer = call.customize().config_override(once).send().await.doing("reading tags of many resources")?;
-        // A list of ARNs is answered whole, unless by an emulator.
-        let whole = self.is_complete && answer.pagination_token().is_none_or(str::is_empty);
+        let whole = answer.pagination_token().is_none_or(str::is_empty);
         let mut found: BTreeMap<String, Tags> = BTreeMap::new();
         for resource in answer.resource_tag_mapping_list.unwrap_or_default() {
             let tags = tags::own(resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));

@@ -26,7 +26,8 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-/// A plan is many small values that live for as long as it does, which the allocator of the C library is slow with.
+/// A plan is many small values that live for as long as it does, which the allocator of the C library is slow with. It
+/// asks for no huge pages: of those a plan would use a part only.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -69,13 +69,13 @@ fn tags_of(state: &Json) -> BTreeMap<String, Json> {
     tagged.filter_map(|o| Some((o["arn"].as_str()?.to_string(), o["tags_all"].clone()))).collect()
 }
 
-/// A plan that finds nothing to change, and the calls that it took.
-fn plan(folder: &Folder) -> Vec<String> {
+/// A plan that finds nothing to change of so many resources, and the calls that it took.
+fn plan(folder: &Folder, resources: usize) -> Vec<String> {
     let run = folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0);
     let calls =
         run.stderr.lines().filter_map(|line| Some(line.split_once("infra_aws::observed: call ")?.1.to_string()));
     let calls: Vec<String> = calls.collect();
-    run.says("Refreshed 41 resources in ").says(&format!(" s ({} calls).", calls.len()));
+    run.says(&format!("Refreshed {resources} resources in ")).says(&format!(" s ({} calls).", calls.len()));
     calls
 }
 
@@ -91,7 +91,7 @@ fn a_plan_without_changes_takes_few_calls() {
     let tags = tags_of(&folder.state());
 
     // The emulator knows the tags of some.
-    let emulated = plan(&folder);
+    let emulated = plan(&folder, 41);
     assert!(
         !emulated.iter().any(|call| call.contains("CloudWatch Logs\" operation=ListTags")),
         "{}",
@@ -99,11 +99,40 @@ fn a_plan_without_changes_takes_few_calls() {
     );
 
     let folder = with_tags(folder, tags.clone());
-    let calls = plan(&folder);
+    let calls = plan(&folder, 41);
     assert!(calls.len() <= MOST, "{} calls:\n{}", calls.len(), calls.join("\n"));
 
     // What is read for many at once may be out of date: each service knows better.
     let late = tags.into_keys().map(|arn| (arn, json!({"Stage": "of yesterday"})));
-    let more = plan(&with_tags(folder, late.collect()));
+    let more = plan(&with_tags(folder, late.collect()), 41);
     assert!(more.len() > emulated.len(), "nobody else was asked:\n{}", more.join("\n"));
+}
+
+#[test]
+fn an_emulator_is_asked_once_for_what_has_no_tags() {
+    let Some(cloud) = Cloud::start() else { return };
+    let configuration = r#"
+provider "aws" {
+  region = "eu-west-1"
+}
+
+resource "aws_cloudwatch_log_group" "plain" {
+  count = 3
+  name  = "plain-${count.index}"
+}
+
+resource "aws_sns_topic" "plain" {
+  name = "plain"
+}
+"#;
+    let folder = Folder::with(configuration).on(&cloud).env("INFRA_LOG", "infra_aws=debug");
+    folder.infra(["apply", "-input=false", "-auto-approve"]).status(0);
+    // What the emulator needs for its first answer it loads for seconds, longer than infra waits for it.
+    cloud.list_tags();
+    let calls = plan(&folder, 4);
+    assert!(!calls.iter().any(|call| call.contains("operation=ListTags")), "{}", calls.join("\n"));
+
+    // Tags that somebody gave are seen all the same.
+    cloud.tag_log_group("plain-0", "Somebody", "else");
+    folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(2).says("\"Somebody\"");
 }

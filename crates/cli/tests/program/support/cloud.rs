@@ -90,6 +90,19 @@ impl Cloud {
         assert!(answer.split(' ').nth(1) == Some("200"), "{answer}");
     }
 
+    /// Gives a log group a tag.
+    pub fn tag_log_group(&self, name: &str, key: &str, value: &str) {
+        let body = format!(r#"{{"logGroupName":"{name}","tags":{{"{key}":"{value}"}}}}"#);
+        let answer = self.post("logs", "Logs_20140328.TagLogGroup", &body);
+        assert!(answer.split(' ').nth(1) == Some("200"), "{answer}");
+    }
+
+    /// Asks for the tags of everything that there is.
+    pub fn list_tags(&self) {
+        let answer = self.post("tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", "{}");
+        assert!(answer.split(' ').nth(1) == Some("200"), "{answer}");
+    }
+
     /// One call of a service; the text of the answer.
     fn post(&self, service: &str, target: &str, body: &str) -> String {
         let kind = if target.is_empty() { "x-www-form-urlencoded" } else { "x-amz-json-1.1" };
