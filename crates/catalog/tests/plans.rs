@@ -278,6 +278,74 @@ fn with_unknowns(value: &Value) -> Value {
     }
 }
 
+/// A value in JSON where `"?"` stands for what is not known and members of objects that are null are left out.
+fn open_value(json: &Json, ty: &Type) -> Value {
+    let parts = |t: &Type| json.as_array().into_iter().flatten().map(|e| open_value(e, t)).collect::<Vec<_>>();
+    match ty {
+        _ if *json == json!("?") => Value::unknown(ty.clone()),
+        _ if json.is_null() => Value::null(ty.clone()),
+        Type::List(t) => Value::list((**t).clone(), parts(t)),
+        Type::Set(t) => Value::set((**t).clone(), parts(t)),
+        Type::Object(o) => {
+            let member = |name: &str, t: &Type| open_value(json.get(name).unwrap_or(&Json::Null), t);
+            Value::object(o.attributes.iter().map(|(name, t)| (name.clone(), member(name, t))))
+        }
+        _ => infra_value::value_from_json(json, ty).expect("a value of the type"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_collections_is_planned_as_recorded() {
+    let (_, configured) = aws().await;
+    for record in records(include_str!("data/open_plans.json")) {
+        let (name, ty) = (&record["name"], record["type"].as_str().unwrap_or(""));
+        let block = &catalog().resources[ty].schema().block;
+        let object = |json: &Json| match json {
+            Json::Null => Value::null(block.ty()),
+            json => {
+                // Blocks are never null.
+                let none = block.empty();
+                let given = open_value(json, &block.ty());
+                let member = |name: &Arc<str>, v: &Value| {
+                    let empty = none.get(name).filter(|_| v.is_null() && block.blocks.contains_key(name));
+                    (name.clone(), empty.unwrap_or(v).clone())
+                };
+                Value::object(given.members().into_iter().flatten().map(|(n, v)| member(n, v)))
+            }
+        };
+        let (prior, config) = (object(&record["prior"]), object(&record["config"]));
+        let answer = plan_once(&*configured, ty, &prior, &config).await;
+        match (answer, record["problems"].as_array()) {
+            (Err(problems), Some(wanted)) => {
+                let summaries: Vec<Json> = problems.iter().map(|p| json!(p.summary)).collect();
+                assert_eq!(&summaries, wanted, "{name}");
+            }
+            (Ok((after, paths)), None) => {
+                assert_eq!(after, object(&record["after"]), "{name}");
+                assert_eq!(paths_json(&paths), record["replace_paths"], "{name}");
+            }
+            (answer, _) => panic!("{name}: {:?}", answer.map(|(_, paths)| paths)),
+        }
+    }
+}
+
+/// The provider's answer as it is, and what of it replaces the object.
+async fn plan_once(
+    aws: &dyn Configured,
+    ty: &str,
+    prior: &Value,
+    config: &Value,
+) -> Result<(Value, Vec<Path>), Vec<Problem>> {
+    let proposed = proposed_new(&catalog().resources[ty].schema().block, prior, config);
+    let private = Private::default();
+    let planned = aws.plan(PlanRequest { ty, prior, config, proposed: &proposed, private: &private }).await?;
+    let paths = match prior.is_null() {
+        true => Vec::new(),
+        false => filter_replace_paths(prior, &planned.value, &planned.requires_replace),
+    };
+    Ok((planned.value, paths))
+}
+
 /// Only the `true` leaves of an `after_unknown`.
 fn only_true(json: &Json) -> Json {
     match json {

@@ -17,6 +17,8 @@ const TIMEOUTS: &[(&str, Duration)] = &[
     ("update", Duration::from_secs(10 * 60)),
 ];
 
+const ALLOCATION: &str = "allocation_id";
+const ALLOCATIONS: &str = "secondary_allocation_ids";
 const COUNT: &str = "secondary_private_ip_address_count";
 const ADDRESSES: &str = "secondary_private_ip_addresses";
 
@@ -33,29 +35,34 @@ impl TypeRules for Rules {
     }
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
-        let written = |name: &str| diff.config.get(name).is_some_and(|v| !v.is_null() && v.is_known() && !v.is_empty());
+        let configured = |name: &str| diff.config.get(name).is_some_and(|v| !v.is_null() && v.is_known());
         let kind = diff.will().str("connectivity_type").to_string();
-        let refused: &[&str] = match kind.as_str() {
-            "private" => &["allocation_id", "secondary_allocation_ids"],
-            "public" => &[COUNT],
-            _ => &[],
-        };
-        let refused = refused.iter().filter(|name| written(name));
-        let problems: Vec<Problem> = refused
-            .map(|name| Problem::error(format!("{name} is not supported with connectivity_type = {kind:?}"), ""))
-            .collect();
+        let is_private = kind == "private";
+        let refused = [
+            (ALLOCATION, is_private && !diff.will().str(ALLOCATION).is_empty()),
+            (ALLOCATIONS, is_private && !diff.will().strings(ALLOCATIONS).is_empty()),
+            (COUNT, kind == "public" && configured(COUNT)),
+        ];
+        let problem = |name| Problem::error(format!("{name} is not supported with connectivity_type = {kind:?}"), "");
+        let problems: Vec<Problem> =
+            refused.into_iter().filter(|(_, is_refused)| *is_refused).map(|(name, _)| problem(name)).collect();
         if !problems.is_empty() {
             return Err(problems);
         }
         if diff.is_create() {
             return Ok(());
         }
-        if kind == "private" && diff.may_change(ADDRESSES) {
-            diff.set_new_computed(COUNT);
+        if is_private {
+            if configured(COUNT) {
+                diff.force_new_attribute(COUNT);
+            }
+            if diff.has_change(ADDRESSES) {
+                diff.set_new_computed(COUNT);
+            }
         }
-        if kind == "public" && diff.may_change("secondary_allocation_ids") {
+        if kind == "public" && diff.has_change(ALLOCATIONS) {
             diff.set_new_computed(COUNT);
-            if diff.config.get(ADDRESSES).is_none_or(|v| v.is_null() || !v.is_known()) {
+            if !configured(ADDRESSES) {
                 diff.set_new_computed(ADDRESSES);
             }
         }

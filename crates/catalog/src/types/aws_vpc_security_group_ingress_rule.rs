@@ -39,10 +39,10 @@ impl TypeRules for Rules {
         }
         let unknown = SOURCES.iter().any(|name| check.is_unknown(name));
         let detail = format!("Exactly one of these attributes must be configured: [{}]", SOURCES.join(","));
-        let given: Vec<&str> = SOURCES.into_iter().filter(|name| check.is_set(name)).collect();
+        let given: Vec<&str> = SOURCES.into_iter().filter(|name| check.known(name).is_some()).collect();
         match given[..] {
-            [] => check.block_problem(Problem::error("Missing Attribute Configuration", detail)),
-            [first, _, ..] if !unknown => {
+            [] if !unknown => check.block_problem(Problem::error("Missing Attribute Configuration", detail)),
+            [first, _, ..] => {
                 check.problem(first, Problem::error("Invalid Attribute Combination", detail));
             }
             _ => {}
@@ -54,8 +54,11 @@ impl TypeRules for Rules {
         if diff.is_create() {
             return Ok(());
         }
-        for name in SOURCES {
-            if diff.old(name).is_null() != diff.new(name).is_null() {
+        // An unknown source counts as one.
+        let source = |object: &Value| SOURCES.into_iter().find(|name| object.get(name).is_some_and(|v| !v.is_null()));
+        let (was, will) = (source(diff.prior), source(&diff.planned));
+        if was != will {
+            for name in [was, will].into_iter().flatten() {
                 diff.force_new(Path::attribute(name));
             }
         }
@@ -64,5 +67,27 @@ impl TypeRules for Rules {
 
     fn keeps_state(&self, names: &[&str]) -> bool {
         matches!(names, ["arn" | "id" | "security_group_rule_id"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_sources_are_too_many_whatever_else_is_not_known_yet() {
+        let text = || Value::string("x");
+        let unknown = || Value::unknown(infra_value::Type::String);
+        let summaries = |sources: Vec<(&str, Value)>| {
+            let mut problems = Vec::new();
+            Rules.validate(&Value::object(sources), &mut problems);
+            problems.into_iter().map(|p| p.summary).collect::<Vec<_>>()
+        };
+        let (list, group) = ("prefix_list_id", "referenced_security_group_id");
+        assert_eq!(summaries(vec![]), ["Missing Attribute Configuration"]);
+        assert_eq!(summaries(vec![("cidr_ipv4", unknown())]), [""; 0]);
+        assert_eq!(summaries(vec![("cidr_ipv4", unknown()), (group, text())]), [""; 0]);
+        let both = vec![("cidr_ipv4", unknown()), (list, text()), (group, text())];
+        assert_eq!(summaries(both), ["Invalid Attribute Combination"]);
     }
 }

@@ -73,7 +73,9 @@ impl<'a> Diff<'a> {
     /// `HasChange`, so is an unknown value: ask [`Diff::is_known`] for that.
     pub fn has_change(&self, name: &str) -> bool {
         let new = self.new(name);
-        let new = if new.is_known() { new } else { zero_like(&new.ty()) };
+        // The plan of a computed collection stays as it is where nothing is known of the configured one.
+        let is_known = new.is_known() && self.config.get(name).is_none_or(Value::is_known);
+        let new = if is_known { new } else { zero_like(&new.ty()) };
         !same_or_zero(&self.old(name), &new)
     }
     /// Whether a top-level attribute changes or may change: as [`Diff::has_change`], and an unknown value differs.

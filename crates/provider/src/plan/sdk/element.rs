@@ -16,12 +16,11 @@ impl Walk<'_> {
     /// What an element of a set of objects is recognised by: its settable members, with defaults, where null is the zero
     /// value. `None` where a part of it is unknown: it is equal to none then.
     pub(super) fn identity(&self, block: &Block, element: &Value, is_new: bool, place: &Place) -> Option<Value> {
+        if !element.is_wholly_known() {
+            return None;
+        }
         let element = if is_new { with_defaults(block, element) } else { element.clone() };
-        let key = match self.own_identity(place, &element) {
-            Some(own) => own,
-            None => object_key(block, &element),
-        };
-        key.is_wholly_known().then_some(key)
+        Some(self.own_identity(place, &element).unwrap_or_else(|| object_key(block, &element)))
     }
 }
 
@@ -52,9 +51,6 @@ fn object_key(block: &Block, element: &Value) -> Value {
 
 fn blocks_key(nested: &NestedBlock, value: Option<&Value>) -> Value {
     let Some(value) = value else { return Value::tuple([]) };
-    if !value.is_known() {
-        return Value::dynamic();
-    }
     let mut keys: Vec<Value> = match nested.nesting {
         Nesting::Single | Nesting::Group if value.is_null() => Vec::new(),
         Nesting::Single | Nesting::Group => vec![object_key(&nested.block, value)],
@@ -70,7 +66,6 @@ fn value_key(ty: &Type, value: Option<&Value>) -> Value {
     let zero = zero_like(ty);
     let value = value.filter(|v| !v.is_null()).unwrap_or(&zero);
     match value.kind() {
-        Kind::Unknown(_) => Value::dynamic(),
         Kind::Null(_) => Value::tuple([]),
         Kind::List(t, es) => Value::tuple(es.iter().map(|e| value_key(t, Some(e)))),
         Kind::Set(t, es) => {

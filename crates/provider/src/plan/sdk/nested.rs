@@ -68,8 +68,12 @@ impl Walk<'_> {
         self.element_set(group, old, new, mode, place)
     }
 
-    /// The plan for a collection that the configuration does not set; `None` where something has to be compared.
+    /// The plan for a collection that the configuration does not set; `None` where something has to be compared. Of a
+    /// computed one nothing is asked for either as long as nothing at all is known of it.
     fn not_given(&self, traits: Traits<'_>, old: &Value, new: &Value, mode: Mode) -> Option<Value> {
+        if traits.computed && !new.is_known() && old.len().is_some_and(|n| n > 0) {
+            return Some(old.clone());
+        }
         if !new.is_null() {
             return None;
         }
@@ -165,8 +169,10 @@ impl Walk<'_> {
         let mut wanted: Vec<(Option<Value>, &Value)> = Vec::new();
         for element in will {
             let key = self.identity(group.block, element, true, place);
-            if key.is_none() || !wanted.iter().any(|(k, _)| *k == key) {
-                wanted.push((key, element));
+            // Of those that count as one the last says what it looks like.
+            match wanted.iter_mut().find(|(k, _)| k.is_some() && *k == key) {
+                Some((_, there)) => *there = element,
+                None => wanted.push((key, element)),
             }
         }
         let held = |key: &Option<Value>| wanted.iter().any(|(k, _)| k.is_some() && k == key);
