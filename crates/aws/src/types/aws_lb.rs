@@ -388,7 +388,8 @@ fn subnet_mappings(object: &Object) -> Vec<SubnetMapping> {
             .set_private_ipv4_address(part.opt_str("private_ipv4_address"))
             .build()
     };
-    object.parts("subnet_mapping").into_iter().map(one).collect()
+    // A plan can hold some of nothing.
+    object.parts("subnet_mapping").into_iter().filter(|part| !part.str("subnet_id").is_empty()).map(one).collect()
 }
 
 fn ipam_pools(object: &Object) -> Option<IpamPools> {

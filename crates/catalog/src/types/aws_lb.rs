@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use infra_provider::Problem;
-use infra_provider::plan::{Around, Diff, Key, TypeRules};
-use infra_value::Value;
+use infra_provider::plan::{Around, Diff, Key, TypeRules, with_member};
+use infra_value::{Type, Value};
 
 use crate::validate::Check;
 
@@ -109,6 +109,7 @@ fn application(diff: &mut Diff<'_>, mapping: bool) {
     if !in_place {
         diff.force_new_attribute("subnet_mapping");
     }
+    compared_again(diff);
 }
 
 /// Which moves a network load balancer makes in place: it only grows, or has as many other mappings.
@@ -121,6 +122,9 @@ fn network(diff: &mut Diff<'_>, subnets: bool, mapping: bool) {
     {
         diff.force_new_attribute("subnet_mapping");
     }
+    if mapping {
+        compared_again(diff);
+    }
     if subnets && diff.new("subnets").is_known() && diff.new("subnets").len() <= diff.old("subnets").len() {
         diff.force_new_attribute("subnets");
     }
@@ -129,6 +133,31 @@ fn network(diff: &mut Diff<'_>, subnets: bool, mapping: bool) {
     if new.is_known() && some(&old) != some(&new) {
         diff.force_new_attribute("security_groups");
     }
+}
+
+/// A replacement that is asked for where there are as many mappings as before comes to nothing, but everything is written
+/// out once more: what AWS tells of the mappings is not known, and one of nothing stands for each that goes.
+fn compared_again(diff: &mut Diff<'_>) {
+    let (was, will) = (diff.old("subnet_mapping"), diff.new("subnet_mapping"));
+    let (Some(before), Some(after)) = (was.elements(), will.elements()) else { return };
+    let is_known = diff.config.get("subnet_mapping").is_some_and(Value::is_wholly_known);
+    if !is_known || before.len() != after.len() {
+        return;
+    }
+    let (old, new) = (mapped_subnets(&was), mapped_subnets(&will));
+    let gone = old.iter().filter(|m| !new.contains(m)).count();
+    if gone == 0 {
+        return;
+    }
+    let Some(ty) = will.ty().element().cloned() else { return };
+    let open = || Value::unknown(Type::String);
+    let told = after.iter().map(|m| with_member(m, "outpost_id", open()));
+    let nothing = Value::object(
+        ["allocation_id", "ipv6_address", "outpost_id", "private_ipv4_address", "subnet_id"]
+            .map(|name| (name, if name == "outpost_id" { open() } else { Value::null(Type::String) })),
+    );
+    let all: Vec<Value> = told.chain(std::iter::repeat_n(nothing, gone)).collect();
+    diff.set_new("subnet_mapping", Value::set(ty, all));
 }
 
 /// The settable parts of subnet mappings, as texts to compare.

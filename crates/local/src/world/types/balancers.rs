@@ -93,7 +93,9 @@ impl Kind for Balancer {
 impl Balancer {
     /// Sets `subnets`, `subnet_mapping` and `vpc_id` from the one of the first two that is given.
     fn set_network(&self, world: &World, object: &mut Object, is_new: bool) -> Result<(), Failure> {
-        let mapped = object.parts("subnet_mapping");
+        // A plan can hold mappings of nothing.
+        let mut mapped = object.parts("subnet_mapping");
+        mapped.retain(|part| !part.str("subnet_id").is_empty());
         let subnets = match mapped.is_empty() {
             true => object.strings("subnets"),
             false => mapped.iter().map(|part| part.str("subnet_id").to_string()).collect(),
