@@ -106,7 +106,25 @@ pub(crate) fn permissions<'a>(group: &str, atoms: impl IntoIterator<Item = &'a A
     for (traffic, source) in atoms {
         by_traffic.entry(traffic).or_default().push(source);
     }
-    by_traffic.into_iter().map(|(traffic, sources)| permission(group, traffic, sources)).collect()
+    let one = |(traffic, mut sources): (&Traffic, Vec<&Source>)| {
+        sources.sort_by_cached_key(|source| place(traffic, source));
+        permission(group, traffic, sources)
+    };
+    by_traffic.into_iter().map(one).collect()
+}
+
+/// By what the sources of a permission are put in the order in which Terraform sends them: the state of a group tells
+/// those that no block has in the order of the call where the cloud keeps that.
+fn place(traffic: &Traffic, source: &Source) -> String {
+    let Traffic { protocol, from, to, description } = traffic;
+    let (own, source) = match source {
+        Source::V4(source) | Source::V6(source) | Source::PrefixList(source) | Source::Group(source) => {
+            (false, format!("{source}-"))
+        }
+        Source::Own => (true, String::new()),
+    };
+    let description = if description.is_empty() { String::new() } else { format!("{description}-") };
+    crc32fast::hash(format!("{from}-{to}-{protocol}-{own}-{source}{description}").as_bytes()).to_string()
 }
 
 /// One permission, its sources in the order given.
@@ -325,6 +343,17 @@ mod tests {
         assert_eq!(read, [state[0].clone(), state[1].clone(), rule(80, "", &["10.9.0.0/16"])]);
         let described = blocks("1", "sg-1", &blocks_of(&[rule(80, "by hand", &["10.2.0.0/16"])]), &parts);
         assert_eq!(described, [rule(80, "by hand", &["10.2.0.0/16"])]);
+    }
+
+    #[test]
+    fn sources_are_sent_in_the_order_of_terraform() {
+        let networks: Vec<String> = (1..=6).map(|i| format!("10.{i}.0.0/16")).collect();
+        let networks: Vec<&str> = networks.iter().map(String::as_str).collect();
+        let rule = rule(80, "web", &networks);
+        let sent = permissions("sg-1", &atoms(&[Part::new(&rule)]).unwrap_or_default());
+        let sent: Vec<&str> = sent.iter().flat_map(IpPermission::ip_ranges).filter_map(|r| r.cidr_ip()).collect();
+        let order = ["4", "6", "3", "2", "5", "1"].map(|i| format!("10.{i}.0.0/16"));
+        assert_eq!(sent, order);
     }
 
     #[test]
