@@ -37,7 +37,7 @@ pub(super) fn of_new(object: &Object) -> Attributes {
         let value = text(object.raw(name));
         let nothing = match *name {
             // Texts that stand for numbers and truth values: "0" and "false" say something.
-            "deregistration_delay" | "preserve_client_ip" => value.is_empty(),
+            "deregistration_delay" | "preserve_client_ip" | "load_balancing_cross_zone_enabled" => value.is_empty(),
             _ => value.is_empty() || value == "false" || value == "0",
         };
         if !nothing {
@@ -255,10 +255,15 @@ mod tests {
             ("proxy_protocol_v2", Value::bool(false)),
             ("slow_start", Value::from(0)),
             ("load_balancing_algorithm_type", Value::from("round_robin")),
+            ("load_balancing_cross_zone_enabled", Value::from("false")),
         ]);
         assert_eq!(
             keys(&of_new(&group)),
-            ["deregistration_delay.timeout_seconds=0", "load_balancing.algorithm.type=round_robin"]
+            [
+                "deregistration_delay.timeout_seconds=0",
+                "load_balancing.algorithm.type=round_robin",
+                "load_balancing.cross_zone.enabled=false",
+            ]
         );
     }
 
