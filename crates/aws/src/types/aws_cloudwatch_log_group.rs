@@ -60,9 +60,8 @@ impl ResourceType for Api {
         // One of the same name may still be going.
         retry_on(CONFLICT, BUSY, || async { call.clone().send().await.doing(&doing) }).await?;
         object.set("id", &name);
-        object.set("name", &name);
         (cx.checkpoint)(object);
-        if object.i32("retention_in_days") > 0 && class.as_deref() != Some("DELIVERY") {
+        if object.i32("retention_in_days") > 0 {
             retain(aws, &name, object.i32("retention_in_days")).await?;
         }
         Ok(())

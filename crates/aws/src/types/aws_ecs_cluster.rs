@@ -45,7 +45,6 @@ impl ResourceType for Api {
         })
         .await?;
         object.set("id", answer.cluster().and_then(Cluster::cluster_arn));
-        object.set("arn", answer.cluster().and_then(Cluster::cluster_arn));
         (cx.checkpoint)(object);
         ecs::wait_active(aws, &name, "create").await
     }

@@ -76,8 +76,6 @@ impl ResourceType for Api {
         })
         .await?;
         object.set("id", &*arn);
-        object.set("arn", &*arn);
-        object.set("name", &*name);
         (cx.checkpoint)(object);
         let timeout = cx.timeouts.of("create");
         wait_active(aws, &arn, "create", timeout).await?;

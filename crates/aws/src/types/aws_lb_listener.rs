@@ -53,7 +53,6 @@ impl ResourceType for Api {
         })
         .await?;
         object.set("id", &*arn);
-        object.set("arn", &*arn);
         (cx.checkpoint)(object);
         wait_seen(aws, &arn, timeout).await?;
         let protocol = object.str("protocol").to_string();

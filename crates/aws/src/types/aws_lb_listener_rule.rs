@@ -74,7 +74,6 @@ impl ResourceType for Api {
         })
         .await?;
         object.set("id", &*arn);
-        object.set("arn", &*arn);
         (cx.checkpoint)(object);
         Ok(())
     }

@@ -49,8 +49,6 @@ impl ResourceType for Api {
         })
         .await?;
         object.set("id", &*arn);
-        object.set("arn", &*arn);
-        object.set("name", &*name);
         (cx.checkpoint)(object);
         let wait = Wait::new(format!("waiting for {KIND} ({arn}) create"), PROPAGATION).tolerate(u32::MAX - 1);
         wait.until(|| async {

@@ -95,8 +95,6 @@ impl ResourceType for Api {
         }
         let answer = call.send().await.doing(format!("creating SNS Topic ({name})"))?;
         object.set("id", answer.topic_arn());
-        object.set("arn", answer.topic_arn());
-        object.set("name", name);
         (cx.checkpoint)(object);
         let arn = object.id();
         for (argument, attribute, kind) in settable() {

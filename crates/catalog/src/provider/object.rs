@@ -53,8 +53,10 @@ pub(super) fn half_done(planned: &Value, object: &Object) -> Value {
     known.members().into_iter().flatten().fold(without_unknown(&known), |value, (name, member)| {
         match (wanted.get(name), planned.get(name), filled.get(name)) {
             (Some(wanted), ..) if member.is_null() && !wanted.is_null() => with_member(&value, name, wanted.clone()),
-            // What is not known inside of blocks is nothing there.
-            (_, Some(planned), Some(filled)) if planned.is_known() && !planned.is_wholly_known() => {
+            // What is not known inside of blocks is nothing there. A set that is known stays as it was planned.
+            (_, Some(planned), Some(filled))
+                if planned.is_known() && (matches!(planned.ty(), Type::List(_)) || !planned.is_wholly_known()) =>
+            {
                 with_member(&value, name, filled.clone())
             }
             _ => value,
@@ -85,4 +87,32 @@ pub(super) fn with_null_as_empty(tags: &Value) -> Tags {
 
 fn no_tags() -> Value {
     Value::null(Type::map(Type::String))
+}
+
+#[cfg(test)]
+mod tests {
+    use infra_provider::Object;
+    use infra_provider::plan::with_member;
+    use infra_value::Value;
+
+    use super::half_done;
+    use crate::catalog;
+
+    #[test]
+    fn what_a_failed_creation_leaves_has_zero_values_inside_of_its_blocks() {
+        let block = catalog().resources["aws_lb_target_group"].block().clone();
+        let stickiness =
+            [("cookie_duration", Value::null(infra_value::Type::Number)), ("type", Value::string("source_ip"))];
+        let inner = block.blocks["stickiness"].block.empty();
+        let element = stickiness.into_iter().fold(inner, |element, (name, value)| with_member(&element, name, value));
+        let list = Value::list(element.ty(), [element]);
+        let planned = with_member(&block.empty(), "stickiness", list);
+        let mut object = Object::new(block, &planned);
+        object.set("id", "arn");
+        let left = half_done(&planned, &object);
+        let stickiness = left.get("stickiness").and_then(|v| v.elements()?.first().cloned()).expect("a block");
+        assert_eq!(stickiness.get("cookie_duration").and_then(Value::as_i64), Some(0));
+        assert_eq!(stickiness.get("cookie_name").and_then(Value::as_str), Some(""));
+        assert_eq!(stickiness.get("type").and_then(Value::as_str), Some("source_ip"));
+    }
 }
