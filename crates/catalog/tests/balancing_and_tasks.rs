@@ -60,6 +60,7 @@ fn block_value(block: &Block, json: &Json) -> Value {
         let all = || given.as_array().into_iter().flatten().map(|json| block_value(&nested.block, json));
         let value = match nested.nesting {
             _ if given.is_null() => nested.empty(),
+            _ if given.get("__unknown__").is_some() => Value::unknown(nested.empty().ty()),
             Nesting::Set => Value::set(inner, all()),
             Nesting::List => Value::list(inner, all()),
             _ => block_value(&nested.block, given),

@@ -187,6 +187,59 @@ async fn a_parameter_s_value_that_is_not_known_counts_as_none() {
     assert_eq!((is_open(&after, "value"), is_open(&after, "insecure_value")), (true, true));
 }
 
+/// Unknown values for `"?"`, at every depth.
+fn with_questions(value: &Value) -> Value {
+    match value.as_str() {
+        Some("?") => Value::unknown(value.ty()),
+        _ => value.map_elements(&mut with_questions),
+    }
+}
+
+/// What the plan of a configuration for a new object refuses; `"?"` is unknown.
+async fn refused(ty: &str, config: Json) -> Vec<String> {
+    let (provider, configured) = aws().await;
+    let schema = catalog().resources[ty].schema();
+    let config = provider.upgrade(ty, schema.version, &config).expect("a configuration");
+    let config = with_questions(&config);
+    let answer = plan(&*configured, ty, &Value::null(schema.block.ty()), &config).await;
+    answer.err().into_iter().flatten().map(|problem| problem.summary).collect()
+}
+
+#[tokio::test]
+async fn an_alarm_s_statistic_that_is_not_known_counts_as_none() {
+    let alarm = |statistic: &str, metric: &str| {
+        json!({"alarm_name": "a", "comparison_operator": "LessThanThreshold", "evaluation_periods": 1,
+            "metric_name": metric, "namespace": "n", "period": 60, "statistic": statistic})
+    };
+    assert_eq!(refused("aws_cloudwatch_metric_alarm", alarm("Sum", "m")).await, [] as [String; 0]);
+    assert_eq!(refused("aws_cloudwatch_metric_alarm", alarm("?", "?")).await, [] as [String; 0]);
+    assert_eq!(
+        refused("aws_cloudwatch_metric_alarm", alarm("?", "m")).await,
+        ["One of `statistic` or `extended_statistic` must be set for a cloudwatch metric alarm"]
+    );
+}
+
+#[tokio::test]
+async fn an_expression_that_is_not_known_is_one_beside_a_metric() {
+    let metric = json!([{"metric_name": "m", "period": 60, "stat": "Sum"}]);
+    let alarm = |expression: Json| {
+        json!({"alarm_name": "a", "comparison_operator": "LessThanThreshold", "evaluation_periods": 1,
+            "metric_query": [{"id": "m", "expression": expression, "metric": metric}]})
+    };
+    assert_eq!(refused("aws_cloudwatch_metric_alarm", alarm(Json::Null)).await, [] as [String; 0]);
+    assert_eq!(refused("aws_cloudwatch_metric_alarm", alarm(json!("?"))).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_topic_s_prefix_makes_a_name_that_is_checked() {
+    assert_eq!(refused("aws_sns_topic", json!({"name_prefix": "alarms-"})).await, [] as [String; 0]);
+    assert_eq!(
+        refused("aws_sns_topic", json!({"name_prefix": "alarms-", "fifo_topic": true})).await,
+        [] as [String; 0]
+    );
+    assert_eq!(refused("aws_sns_topic", json!({"name_prefix": "alarms/"})).await.len(), 1);
+}
+
 /// A planned value as plans have it in JSON: unknown parts are left out of the first, and `true` in the second.
 fn planned_json(value: &Value, ty: &Type) -> (Json, Json) {
     use infra_value::Kind;

@@ -1,7 +1,7 @@
 //! `aws_cloudwatch_metric_alarm`: its rules beyond the schema.
 
-use infra_provider::Problem;
 use infra_provider::plan::{Diff, TypeRules};
+use infra_provider::{Part, Problem};
 use infra_value::Value;
 
 use crate::validate::{Check, arn_error};
@@ -93,14 +93,16 @@ impl TypeRules for Rules {
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         let will = diff.will();
         let statistics = ["statistic", "extended_statistic"];
-        let known = statistics.iter().all(|name| diff.is_known(name));
+        // What is not known yet does not count as given.
         let given = statistics.iter().filter(|name| !will.str(name).is_empty()).count();
-        if known && given != 1 && !will.str("metric_name").is_empty() {
+        if given != 1 && !will.str("metric_name").is_empty() {
             let summary = "One of `statistic` or `extended_statistic` must be set for a cloudwatch metric alarm";
             return Err(vec![Problem::error(summary, "")]);
         }
         let queries = will.parts("metric_query");
-        if queries.iter().any(|q| !q.str("expression").is_empty() && q.part("metric").is_some()) {
+        // Inside of a set even what is not known yet is something.
+        let expressed = |q: &Part<'_>| !q.raw("expression").is_known() || !q.str("expression").is_empty();
+        if queries.iter().any(|q| expressed(q) && q.part("metric").is_some()) {
             let summary = "No metric_query may have both `expression` and a `metric` specified";
             return Err(vec![Problem::error(summary, "")]);
         }

@@ -75,8 +75,10 @@ impl TypeRules for Rules {
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
         // On create the one that is not written is unknown, which is no change.
         let given = |name: &str| diff.config.get(name).filter(|v| !v.is_null());
-        let subnets = given("subnets").is_some() && diff.may_change("subnets");
-        let mapping = given("subnet_mapping").is_some_and(|v| !v.is_empty()) && diff.may_change("subnet_mapping");
+        // Of what is not known at all the plan keeps what there is: it may change all the same.
+        let may_change = |name: &str| diff.may_change(name) || given(name).is_some_and(|v| !v.is_known());
+        let subnets = given("subnets").is_some() && may_change("subnets");
+        let mapping = given("subnet_mapping").is_some_and(|v| !v.is_empty()) && may_change("subnet_mapping");
         if !diff.is_create() {
             match text(&diff.planned, "load_balancer_type").as_str() {
                 "application" => application(diff, mapping),

@@ -42,10 +42,11 @@ impl TypeRules for Rules {
     }
 
     fn suppress(&self, key: Key<'_>, old: &str, new: &str, around: Around<'_>) -> bool {
-        let protocol = around.proposed.get("protocol").and_then(Value::as_str).unwrap_or("").to_uppercase();
+        // As it is written: of `https` these are taken for another protocol's.
+        let protocol = around.proposed.get("protocol").and_then(Value::as_str).unwrap_or("");
         match key.names {
-            ["tcp_idle_timeout_seconds"] => !matches!(protocol.as_str(), "TCP" | "GENEVE"),
-            [name] if name.starts_with("routing_http_response_") => !matches!(protocol.as_str(), "HTTP" | "HTTPS"),
+            ["tcp_idle_timeout_seconds"] => !matches!(protocol, "TCP" | "GENEVE"),
+            [name] if name.starts_with("routing_http_response_") => !matches!(protocol, "HTTP" | "HTTPS"),
             [name] if name.starts_with("routing_http_request_") => protocol != "HTTPS",
             _ => ACTIONS.suppress(key, old, new, around),
         }

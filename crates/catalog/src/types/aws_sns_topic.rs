@@ -13,6 +13,9 @@ pub struct Rules;
 /// Kinds of endpoints whose deliveries are recorded.
 const ENDPOINTS: [&str; 5] = ["application", "firehose", "http", "lambda", "sqs"];
 
+/// The length of what follows a prefix in a name that is made up, and its characters.
+const GENERATED: &str = "00000000000000000000000000";
+
 /// What the name of a topic for messages in order ends in.
 pub const FIFO_SUFFIX: &str = ".fifo";
 
@@ -54,8 +57,13 @@ impl TypeRules for Rules {
         let will = diff.will();
         let refused = |summary: String| Err(vec![Problem::error(summary, "")]);
         let fifo = will.bool("fifo_topic");
-        let name = will.str("name");
-        if diff.is_create() && !name.is_empty() && !is_name(name, fifo) {
+        let name = match (will.str("name"), diff.written().str("name_prefix")) {
+            ("", "") => String::new(),
+            ("", prefix) if fifo => format!("{prefix}{GENERATED}{FIFO_SUFFIX}"),
+            ("", prefix) => format!("{prefix}{GENERATED}"),
+            (name, _) => name.to_string(),
+        };
+        if diff.is_create() && !name.is_empty() && !is_name(&name, fifo) {
             return refused(format!("invalid topic name: {name}"));
         }
         if fifo || !diff.is_known("fifo_topic") {

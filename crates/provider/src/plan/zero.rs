@@ -1,5 +1,7 @@
 //! What counts as "not set" for the older plugin kind: null, `""`, 0, false and empty are the same.
 
+use std::sync::Arc;
+
 use infra_value::{Kind, Type, Value};
 
 /// Whether a value is null, `""`, 0, false or an empty collection.
@@ -68,6 +70,30 @@ pub fn same_or_zero(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// A value as the older plugin kind reads it where it compares whole lists: what is not known yet as nothing. `None` where
+/// it is equal to none: a part of it is a text that is not known, or a set.
+pub fn unknown_as_zero(value: &Value) -> Option<Value> {
+    match value.kind() {
+        Kind::Unknown(_) => match value.ty() {
+            Type::String | Type::Set(_) | Type::Object(_) | Type::Dynamic => None,
+            Type::Map(t) => Some(Value::map::<Arc<str>>((*t).clone(), [])),
+            ty => Some(zero_like(&ty)),
+        },
+        Kind::Map(t, _) if !value.is_wholly_known() => Some(Value::map::<Arc<str>>(t.clone(), [])),
+        Kind::Set(..) => None,
+        Kind::List(t, es) => {
+            let read: Option<Vec<Value>> = es.iter().map(unknown_as_zero).collect();
+            Some(Value::list(t.clone(), read?))
+        }
+        Kind::Object(ms) => {
+            let read: Option<Vec<_>> = ms.iter().map(|(k, v)| Some((k.clone(), unknown_as_zero(v)?))).collect();
+            Some(Value::object(read?))
+        }
+        Kind::Null(Type::Set(_)) => None,
+        _ => Some(value.clone()),
+    }
+}
+
 /// An object as the older plugin kind reads it from a state: its own attributes as they are, and inside of lists and
 /// sets of objects zero values for what is null, unless an element has no value at all.
 pub fn fill_elements(object: &Value) -> Value {
@@ -83,6 +109,7 @@ fn fill(element: &Value) -> Value {
         return element.clone();
     }
     element.map_elements(&mut |member| match member.kind() {
+        Kind::Null(Type::Map(t)) => Value::map::<Arc<str>>((**t).clone(), []),
         Kind::Null(ty) => zero_like(ty),
         Kind::List(Type::Object(_), _) | Kind::Set(Type::Object(_), _) => member.map_elements(&mut fill),
         _ => member.clone(),

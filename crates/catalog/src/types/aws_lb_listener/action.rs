@@ -70,7 +70,8 @@ impl Actions {
         let removed = old == "1" && new == "0";
         let forwards = self.type_at(key.path, around) == "forward";
         match rest {
-            ["forward", "stickiness"] if removed => true,
+            // What is inside is asked about, too: so does a duration of one second stay.
+            ["forward", "stickiness", ..] if removed => true,
             // A listener gives its block up for a single group, a rule keeps what it has.
             ["forward", ..] if self.0 == "default_action" => !forwards,
             ["forward"] | ["forward", "target_group"] => removed,

@@ -3,7 +3,9 @@
 use infra_schema::{Attribute, Block, NestedBlock, Nesting};
 use infra_value::{Type, Value};
 
+use super::element::with_defaults;
 use super::{Mode, Place, Traits, Walk};
+use crate::plan::zero::{same_or_zero, unknown_as_zero};
 
 /// What stands between a block and the collection that it is an element of.
 #[derive(Clone, Copy)]
@@ -111,13 +113,16 @@ impl Walk<'_> {
     fn element_list(&mut self, group: Group<'_>, old: &Value, new: &Value, mode: Mode, place: &Place) -> Value {
         let ty = group.block.ty();
         if !new.is_known() {
-            if group.computed && old.len().is_some_and(|n| n > 0) {
+            if self.suppressed(place, &old.len().unwrap_or(0).to_string(), "") {
                 return old.clone();
             }
             if group.force_new {
                 self.replaces(place);
             }
             return Value::unknown(Type::list(ty));
+        }
+        if !self.create && mode == Mode::Normal && reads_the_same(group.block, old, new) {
+            return old.clone();
         }
         let (was, will) = (old.elements().unwrap_or(&[]), new.elements().unwrap_or(&[]));
         if will.is_empty() && group.computed {
@@ -203,4 +208,12 @@ impl Walk<'_> {
         }
         Value::set(ty, elements)
     }
+}
+
+/// Whether a list of objects is what it was, read as a whole: numbers, truth values and collections that are not known yet
+/// count as nothing there, so that a block in which nothing else changes does not change.
+fn reads_the_same(block: &Block, old: &Value, new: &Value) -> bool {
+    !new.is_wholly_known()
+        && unknown_as_zero(new)
+            .is_some_and(|read| same_or_zero(old, &read.map_elements(&mut |e| with_defaults(block, e))))
 }
