@@ -31,7 +31,6 @@ const FOUND_WITHOUT_EVALUATION: &[&str] = &[
 /// Differences that are known, and why.
 const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
     ("conf-0273", "the place where a provider that is not supported is asked for is shown"),
-    ("conf-0275", "the place where a provider configuration that there is not is named is shown"),
     ("conf-0576", "after a syntax error in a template directive the rest of the template is not judged"),
 ];
 

@@ -212,7 +212,7 @@ fn provider_configurations_that_do_not_reach_a_module_are_reported() {
     let unknown = "module \"m\" {\n  source    = \"./m\"\n  providers = { aws = aws.nope }\n}\n";
     assert_eq!(
         problems(&[("root/main.tf", unknown), ("root/m/main.tf", "")]),
-        ["main.tf:3 Provider configuration not present", "main.tf:3 Reference to undefined provider"]
+        ["Provider configuration not present", "main.tf:3 Reference to undefined provider"]
     );
     let empty = "provider \"aws\" {}\nprovider \"aws\" {\n  alias = \"a\"\n}\n";
     let passes = "provider \"aws\" {}\nmodule \"m\" {\n  source    = \"./m\"\n  providers = { aws = aws }\n}\n";

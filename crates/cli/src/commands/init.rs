@@ -4,7 +4,7 @@ use std::path::Path;
 
 use infra_catalog::PROVIDER_VERSION;
 use infra_diag::{Diagnostic, Diagnostics, Sources};
-use infra_lang::config::{check_calls, name_blocks, read_module};
+use infra_lang::config::{Module, WRONG_VERSION, check_calls, name_blocks, read_module};
 use infra_modules::Options;
 use infra_state::{LockOptions, TERRAFORM_VERSION};
 
@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Init) -> Exit {
         problems.extend(check_calls(&session.config, &session.sources));
     }
     let failed = problems.has_errors();
+    let mut problems = with_preamble(problems, &session.config.root);
     if args.screen.json {
         infra_lang::config::name_blocks(&mut problems, &session.sources);
         machine::diagnostics(&problems, &session.sources);
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &Init) -> Exit {
 fn backend(args: &Init) -> (Diagnostics, Sources) {
     let (module, mut sources, problems) = read_module(Path::new("."), ".");
     if problems.has_errors() {
-        return (problems, sources);
+        return (with_preamble(problems, &module), sources);
     }
     let migrate = args.migrate_state || args.force_copy;
     if migrate && args.screen.json {
@@ -110,6 +111,19 @@ fn backend(args: &Init) -> (Diagnostics, Sources) {
     };
     let problems = initialise(&options, &mut sources).unwrap_or_else(|problems| problems);
     (problems, sources)
+}
+
+/// Says first, as Terraform does, that it is the configuration that keeps the folder from being set up. It does so only
+/// where no module is called: with modules, errors come from looking for them.
+fn with_preamble(mut problems: Diagnostics, root: &Module) -> Diagnostics {
+    if problems.has_errors() && root.module_calls.is_empty() && problems.iter().all(|d| d.summary != WRONG_VERSION) {
+        let preamble = Diagnostic::error(
+            "The configuration has errors, described below",
+            "It has to be valid before the folder can be set up: what modules and providers are needed stands in it.",
+        );
+        problems.0.insert(0, preamble);
+    }
+    problems
 }
 
 fn show(mut problems: Diagnostics, sources: &Sources, args: &Init) {

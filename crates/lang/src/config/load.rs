@@ -237,6 +237,11 @@ impl Loader<'_> {
                 continue;
             }
             let mut child = self.module(&dir, &source_dir, path);
+            for import in &child.imports {
+                let detail = format!("{} has an import block, and only the root module may.", child.path);
+                let problem = Diagnostic::error("Invalid import configuration", detail);
+                self.diagnostics.push(problem.at(import.decl_range.clone()));
+            }
             above.push(source_dir);
             self.children(&mut child, above);
             above.pop();

@@ -32,6 +32,7 @@ pub use model::{
     Backend, Check, CheckRule, Config, Import, Local, Module, ModuleCall, Moved, MovedEndpoint, Output, PassedProvider,
     ProviderBlock, ProviderMeta, ProviderRef, Removed, RequiredProvider, VersionRequirement,
 };
+pub use module::WRONG_VERSION;
 pub use release::{ReleaseBlock, ReleaseCheck, ReleaseMember, ReleaseStrategy};
 pub use resource::{Connection, IgnoreChanges, Lifecycle, OnFailure, Provisioner, ProvisionerWhen, Resource};
 pub use snapshot::Snapshot;

@@ -13,8 +13,8 @@ use super::version::{AWS_PROVIDER_VERSION, LANGUAGE_VERSION, Version};
 use super::{Import, Module, ProviderBlock, RequiredProvider, VersionRequirement};
 use crate::syntax::ast::{ExprKind, TraversalStep};
 
-/// The error about a configuration that asks for another version of the language.
-pub(crate) const WRONG_VERSION: &str = "Unsupported Terraform Core version";
+/// The summary of the error about a configuration for another version of the language.
+pub const WRONG_VERSION: &str = "Unsupported Terraform Core version";
 
 /// Each resource instance is imported once, as far as its address can be read without evaluating it.
 fn check_imports(imports: &[Import], diagnostics: &mut Diagnostics) {

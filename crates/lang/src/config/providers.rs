@@ -78,13 +78,13 @@ pub(crate) fn check(config: &Config, diagnostics: &mut Diagnostics) {
     for module in config.modules() {
         for resource in module.resources.values() {
             if config.provider_for(&module.path, resource).is_none() {
-                let range = resource.provider.as_ref().map(|p| p.range.clone());
+                let range = resource.provider.as_ref().map(|p| &p.range);
                 let named = resource.provider.as_ref().map(ToString::to_string).unwrap_or_default();
                 let what = match module.path.is_root() {
                     true => resource.address.to_string(),
                     false => format!("{}.{}", module.path, resource.address),
                 };
-                diagnostics.push(not_present(&what, &named, module).at(range));
+                diagnostics.push(not_present(&what, &named, range, module));
             }
         }
         for call in module.module_calls.values() {
@@ -144,15 +144,18 @@ fn undefined(module: &Module, named: &ProviderRef) -> Diagnostic {
     Diagnostic::warning("Reference to undefined provider", detail).at(named.range.clone())
 }
 
-fn not_present(what: &str, named: &str, module: &Module) -> Diagnostic {
+/// The block is as likely to be missing as the reference is to be wrong: as in Terraform the error has no place, and the
+/// reference is only mentioned.
+fn not_present(what: &str, named: &str, range: Option<&SourceRange>, module: &Module) -> Diagnostic {
     let place = match module.path.is_root() {
         true => "the root module".to_string(),
         false => module.path.to_string(),
     };
+    let at = range.map(|range| format!(" ({})", super::decode::place(range))).unwrap_or_default();
     Diagnostic::error(
         NOT_PRESENT,
         format!(
-            "{what} uses the provider configuration {named}, which {place} does not have. Add a provider block with \
+            "{what} uses the provider configuration {named}{at}, which {place} does not have. Add a provider block with \
              that alias, or pass the configuration in the \"providers\" argument of the module call."
         ),
     )
@@ -163,7 +166,7 @@ fn check_call(config: &Config, module: &Module, call: &ModuleCall, diagnostics: 
         let ProviderRef { local_name, alias, range } = &passed.in_parent;
         if config.provider_config(&module.path, local_name, alias.as_ref()).is_none() {
             let what = format!("The call of module.{}", call.name);
-            diagnostics.push(not_present(&what, &passed.in_parent.to_string(), module).at(range.clone()));
+            diagnostics.push(not_present(&what, &passed.in_parent.to_string(), Some(range), module));
         }
         let configured = module.provider_block(local_name, None).is_some_and(|block| !is_empty(&block.body));
         if alias.is_none() && !configured && !module.required_providers.contains_key(local_name) {

@@ -136,7 +136,19 @@ impl Parser<'_> {
             TokenKind::OpenHeredoc => self.heredoc(),
             TokenKind::Number => {
                 self.read();
-                let kind = ExprKind::Literal(Value::number(self.number(token)?));
+                // What comes after it can still be read: a network without quotes is often not the only mistake.
+                let value = match Number::parse(self.text(token)) {
+                    Ok(number) => Value::number(number),
+                    Err(_) => {
+                        self.report(
+                            self.range_of(token),
+                            "Invalid number literal",
+                            "This is not the form of a number.",
+                        );
+                        Value::unknown(Type::Number)
+                    }
+                };
+                let kind = ExprKind::Literal(value);
                 Ok(Expr { kind, range: self.range_of(token) })
             }
             TokenKind::Identifier => {

@@ -3,7 +3,7 @@
 use infra_diag::{Diagnostic, Diagnostics};
 
 use super::name_of;
-use crate::config::content::{Spec, content};
+use crate::config::content::{Spec, attributes_of, content};
 use crate::config::{Check, CheckRule, Resource};
 use crate::eval::references;
 use crate::syntax::ast::Block;
@@ -63,7 +63,21 @@ pub(super) fn read(block: &Block, diagnostics: &mut Diagnostics) -> (Check, Opti
                 )
                 .at(data_block.header_range.clone()),
             ),
-            None => data = super::resource::read(data_block, Some(name.clone()), diagnostics),
+            None => {
+                data = super::resource::read(data_block, Some(name.clone()), diagnostics);
+                for repeated in ["count", "for_each"] {
+                    let attributes = attributes_of(&data_block.body);
+                    if let Some(attribute) = attributes.iter().find(|a| *a.name == *repeated) {
+                        diagnostics.push(
+                            Diagnostic::error(
+                                format!("Invalid \"{repeated}\" attribute"),
+                                "The data source of a check block is read once: it has neither count nor for_each.",
+                            )
+                            .at(attribute.name_range.clone()),
+                        );
+                    }
+                }
+            }
         }
     }
     let asserts = rules(content.blocks_of("assert"), diagnostics);

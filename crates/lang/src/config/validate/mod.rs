@@ -48,6 +48,15 @@ fn check_module(module: &Module, checker: &mut Checker<'_>) {
         }
     }
     for output in module.outputs.values() {
+        if output.ephemeral && module.path.is_root() {
+            checker.diagnostics.push(
+                Diagnostic::error(
+                    "Ephemeral output not allowed",
+                    "Outputs of the root module are stored in the state, so they cannot be ephemeral.",
+                )
+                .at(output.decl_range.clone()),
+            );
+        }
         if let Some(value) = &output.value {
             checker.expr(value, plain);
         }
