@@ -281,14 +281,13 @@ fn check_endpoints(settings: &Settings, everywhere: Option<String>) -> Result<()
 }
 
 fn check_region(settings: &Settings, sdk: &SdkConfig) -> Result<(), Problem> {
-    let at = Path::attribute("region");
     let Some(region) = sdk.region() else {
         let detail = format!(
             "Looked at: region in the {}, AWS_REGION, AWS_DEFAULT_REGION, the profile.\nName one, for example \
              AWS_REGION=eu-west-1.",
             settings.block
         );
-        return Err(Problem::error("No AWS region", detail).at(at));
+        return Err(Problem::error("No AWS region", detail));
     };
     let known = !partition::of_region(region.as_ref()).name.is_empty() && names_a_direction(region.as_ref());
     if !settings.skip_region_validation && !known {
@@ -296,7 +295,7 @@ fn check_region(settings: &Settings, sdk: &SdkConfig) -> Result<(), Problem> {
             "{:?} is not a region of AWS. Correct it, or set skip_region_validation = true if it is meant.",
             region.as_ref()
         );
-        return Err(Problem::error("Invalid AWS Region", detail).at(at));
+        return Err(Problem::error("Invalid AWS Region", detail));
     }
     Ok(())
 }
@@ -311,7 +310,7 @@ fn check_account(settings: &Settings, account: &str) -> Result<(), Problem> {
         return Ok(());
     };
     let detail = format!("The credentials are of account {account}, which {why} ({name} in the {}).", settings.block);
-    Err(Problem::error("AWS account not allowed", detail).at(Path::attribute(name)))
+    Err(Problem::error("AWS account not allowed", detail))
 }
 
 /// Nothing was found: either nobody had any, or only the last to be asked, the instance's metadata service, was there

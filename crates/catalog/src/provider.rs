@@ -112,6 +112,8 @@ where
         check.one_of("ec2_metadata_service_endpoint_mode", &["IPv4", "IPv6"]);
         check.one_of_ignoring_case("s3_us_east_1_regional_endpoint", &["legacy", "regional"]);
         check.conflict_with_each_other(&["allowed_account_ids", "forbidden_account_ids"]);
+        check.each("assume_role", role);
+        check.each("assume_role_with_web_identity", role);
         problems
     }
 
@@ -148,6 +150,24 @@ where
         let cloud = (self.connect)(config).await?;
         Ok(Arc::new(ConfiguredAws { cloud }))
     }
+}
+
+/// What is asked of a role to assume, before anybody is asked for it.
+fn role(check: &mut Check<'_>) {
+    check.arn("role_arn");
+    check.text("duration", |key, text| match parse_duration(text) {
+        None => Some(format!("{key:?} cannot be parsed as a duration: time: invalid duration {text:?}")),
+        Some(duration) if !(15 * 60..=12 * 60 * 60).contains(&duration.as_secs()) => {
+            Some(format!("duration {key:?} must be between 15 minutes (15m) and 12 hours (12h), inclusive"))
+        }
+        Some(_) => None,
+    });
+    for name in ["session_name", "source_identity"] {
+        check.length(name, 2..=64);
+        check.matches(name, r"^[\w+=,.@\-]*$", "");
+    }
+    check.length("external_id", 2..=1224);
+    check.json("policy");
 }
 
 fn unsupported(ty: &str) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use infra_address::{InstanceKey, ModuleInstance, ResourceInstance, ResourceMode};
+use infra_address::{InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_lang::config::{Config, IgnoreChanges, Module, Resource as Block};
 use infra_lang::eval::{Scope, decode_body, evaluate};
@@ -46,10 +46,12 @@ fn check_module(world: &World<'_>, registry: &Registry, module: &Module, instanc
         let failed = problems.has_errors();
         world.report(problems);
         if !failed {
+            let address =
+                ProviderConfig { module: module.path.clone(), source: source.clone(), alias: block.alias.clone() };
             let (value, _) = value.unmark_deep();
             let at = |p: infra_provider::Problem| {
                 let range = infra_lang::eval::range_of(&block.body, &provider.config_schema().block, &p.path);
-                p.into_diagnostic().at(range)
+                p.into_diagnostic().at(range).about(&address)
             };
             world.report(provider.validate_config(&value).into_iter().map(at));
         }

@@ -35,6 +35,16 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("resource \"random_id\" \"a\" {\n  byte_length = 4\n}\n", &["random"]),
     ("module \"m\" {\n  source = \"./nowhere\"\n}\n", &["main.tf line"]),
     ("terraform {\n  required_version = \"> 99\"\n}\n", &["Unsupported Terraform Core version"]),
+    ("output \"a\" {\n  value = 1\n  ephemeral = true\n}\n", &["Ephemeral output not allowed", "main.tf line 1"]),
+    (
+        "check \"c\" {\n  data \"aws_region\" \"r\" {\n    count = 1\n  }\n  assert {\n    condition = \
+         data.aws_region.r.name == \"x\"\n    error_message = \"No.\"\n  }\n}\n",
+        &["Invalid \"count\" attribute", "main.tf line 3"],
+    ),
+    (
+        "provider \"aws\" {\n  assume_role {\n    role_arn = \"me\"\n    duration = \"long\"\n  }\n}\n",
+        &["main.tf line 3", "main.tf line 4", "cannot be parsed as a duration"],
+    ),
 ];
 
 #[test]
@@ -44,6 +54,25 @@ fn a_wrong_configuration_is_refused_with_its_place() {
         folder.infra(["plan", "-input=false"]).fails(texts);
         assert!(!folder.path("terraform.tfstate").exists(), "{configuration}");
     }
+}
+
+#[test]
+fn an_init_says_that_the_configuration_keeps_it_unless_modules_are_looked_for() {
+    let preamble = |folder: &Folder| {
+        let told = folder.infra(["init", "-json"]).status(1).stdout;
+        let errors = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        errors.filter(|line| line["type"] == "diagnostic" && line["diagnostic"]["range"].is_null()).count()
+    };
+    let folder = Folder::with("locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\n");
+    assert_eq!(preamble(&folder), 1);
+    folder.infra(["init"]).fails(&["It has to be valid before", "main.tf line 5"]);
+    let folder = Folder::with("variable \"a\" {}\nvariable \"a\" {}\nmodule \"m\" {\n  source = \"./m\"\n}\n");
+    std::fs::create_dir(folder.path("m")).expect("a folder");
+    folder.write("m/main.tf", "");
+    assert_eq!(preamble(&folder), 0);
+    folder.write("main.tf", "module \"m\" {\n  source = \"./m\"\n}\n");
+    folder.write("m/main.tf", "import {\n  to = terraform_data.a\n  id = \"i\"\n}\n");
+    folder.infra(["init"]).fails(&["Invalid import configuration", "main.tf line 1"]);
 }
 
 #[test]
