@@ -51,14 +51,19 @@ pub(crate) fn check(world: &World<'_>) {
     }
 }
 
-/// The error about an instance that there is not.
-pub(crate) fn no_instance(import: &Import, to: &ResourceInstance) -> Diagnostic {
+/// The error about an instance that there is not. Where its block is repeated and no key is given, "to" is to blame;
+/// else no place is named, as the block may be as much.
+pub(crate) fn no_instance(import: &Import, to: &ResourceInstance, repeated: bool) -> Diagnostic {
+    if repeated && to.key == InstanceKey::None {
+        let detail = format!("The block of {to} has count or for_each: say by its key which instance is meant.");
+        return Diagnostic::error("Invalid import 'to' expression", detail).at(import.to.range.clone());
+    }
     let detail = format!(
         "{to} is to be imported, and the block of {} has no such instance. Correct \"to\", or the block's count or \
          for_each.",
         to.config_address()
     );
-    Diagnostic::error("Configuration for import target does not exist", detail).at(import.to.range.clone())
+    Diagnostic::error("Configuration for import target does not exist", detail)
 }
 
 /// The `import` blocks for instances of a resource.
@@ -137,9 +142,6 @@ fn id(import: &Import, scope: &dyn Scope) -> Result<String, Diagnostics> {
         Err(Diagnostics::from(Diagnostic::error("Invalid import id argument", detail).at(import.id.range.clone())))
     };
     let (value, marks) = evaluate(&import.id, scope)?.unmark_deep();
-    if marks.contains(Marks::SENSITIVE) {
-        return fail("The import ID is sensitive, and it would be shown in the plan.");
-    }
     if marks.contains(Marks::EPHEMERAL) {
         return fail("The import ID is ephemeral, so it could be another one during apply.");
     }

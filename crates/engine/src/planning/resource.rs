@@ -74,7 +74,9 @@ impl<'a> Planner<'a> {
             for (to, id) in wanted {
                 match (id, instances.iter().any(|(address, _)| *address == to)) {
                     (_, false) => {
-                        self.world.report([imports::no_instance(import, &to)]);
+                        let block = self.world.config.module(path).and_then(|m| m.resource(resource));
+                        let repeated = block.is_some_and(|b| b.count.is_some() || b.for_each.is_some());
+                        self.world.report([imports::no_instance(import, &to, repeated)]);
                         good = false;
                     }
                     (Some(id), _) => drop(self.imports.borrow_mut().insert(to, id)),
