@@ -41,13 +41,13 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// Whether the instance is what this names, or in what it names. A step without key stands for all instances.
+    /// Whether the instance is what this names, or in what it names. A module without key stands for all instances of
+    /// its last call, a resource without key for all of its instances; the modules on the way have to be named exactly.
     pub fn contains(&self, instance: &ResourceInstance) -> bool {
         match self {
             Target::Module(module) => module_contains(module, &instance.module),
             Target::Resource(r) => {
-                r.module.0.len() == instance.module.0.len()
-                    && module_contains(&r.module, &instance.module)
+                r.module == instance.module
                     && r.resource == instance.resource
                     && (r.key == InstanceKey::None || r.key == instance.key)
             }
@@ -56,12 +56,9 @@ impl Target {
 }
 
 fn module_contains(outer: &ModuleInstance, inner: &ModuleInstance) -> bool {
-    outer.0.len() <= inner.0.len()
-        && outer
-            .0
-            .iter()
-            .zip(&inner.0)
-            .all(|((name, key), (n, k))| name == n && (*key == InstanceKey::None || key == k))
+    let Some(((name, key), around)) = outer.0.split_last() else { return true };
+    inner.0.starts_with(around)
+        && inner.0.get(around.len()).is_some_and(|(n, k)| name == n && (*key == InstanceKey::None || key == k))
 }
 
 /// Parses the address of one resource instance.
@@ -242,5 +239,8 @@ mod tests {
         assert!(contains("module.m", r#"module.m["k"].module.n.aws_vpc.v"#));
         assert!(!contains("module.m[1]", "module.m[0].aws_vpc.v"));
         assert!(!contains("aws_subnet.s", "module.m.aws_subnet.s"));
+        assert!(contains("module.a.module.b", r#"module.a.module.b["k"].aws_vpc.v"#));
+        assert!(!contains("module.a.module.b", "module.a[0].module.b.aws_vpc.v"));
+        assert!(!contains("module.m.aws_vpc.v", r#"module.m["k"].aws_vpc.v"#));
     }
 }

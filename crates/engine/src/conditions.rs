@@ -151,6 +151,10 @@ impl Rules<'_> {
                     (CheckStatus::Fail, Some(message))
                 }
                 // What it depends on has failed, which has been told.
+                Outcome::Error(problems) if problems.is_empty() && world.applying && self.kind == CheckKind::Check => {
+                    // What the plan knew of it may not be so any more.
+                    (CheckStatus::Unknown, None)
+                }
                 Outcome::Error(problems) if problems.is_empty() => {
                     world.conditions.borrow_mut().expect(self.kind, self.config_address.clone());
                     holds = self.severity != Severity::Error;
@@ -291,13 +295,20 @@ pub(crate) fn check_output(
     scope: &dyn Scope,
 ) -> Result<(), Diagnostics> {
     let (config_address, object_address) = prefixed(module, &format!("output.{}", output.name));
+    let Some(severity) = world.output_rules else {
+        if module.is_root() && !output.preconditions.is_empty() {
+            let mut results = world.conditions.borrow_mut();
+            results.note(CheckKind::Output, config_address, object_address, CheckStatus::Unknown, None);
+        }
+        return Ok(());
+    };
     let rules = Rules {
         kind: CheckKind::Output,
         config_address,
         object_address,
         rules: &output.preconditions,
         summary: "Module output value precondition failed",
-        severity: Severity::Error,
+        severity,
     };
     if rules.check(world, scope) { Ok(()) } else { Err(crate::world::told()) }
 }

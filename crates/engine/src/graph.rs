@@ -12,6 +12,7 @@ use infra_lang::syntax::ast::{Expr, Traversal};
 use infra_schema::Block as Schema;
 
 use crate::imports;
+use crate::needs::{Needs, Part};
 use crate::registry::Registry;
 
 /// Something that is done once it is known what it depends on.
@@ -54,6 +55,8 @@ pub(crate) struct Graph {
     index: HashMap<Node, usize>,
     /// What each node waits for.
     pub dependencies: Vec<BTreeSet<usize>>,
+    /// The same, with how much of each is needed.
+    needs: Vec<Needs>,
     /// For data sources: managed resources that are named in the block itself, or by a `depends_on`.
     pub waits_for_changes_of: Vec<BTreeSet<usize>>,
     /// Managed resources whose replacement is created first, by their own word or because something that depends on
@@ -81,13 +84,14 @@ impl Graph {
                 builder.add(Node::Provider(provider.clone()));
             }
         }
-        let mut dependencies = Vec::new();
+        let mut needs = Vec::new();
         let mut waits = Vec::new();
         for i in 0..builder.nodes.len() {
-            let (needs, awaited) = builder.dependencies_of(i);
-            dependencies.push(needs);
+            let (needed, awaited) = builder.dependencies_of(i);
+            needs.push(needed);
             waits.push(awaited);
         }
+        let dependencies: Vec<BTreeSet<usize>> = needs.iter().map(|needed| needed.nodes().collect()).collect();
         builder.look_for_cycles_of_names();
         let Builder { nodes, index, mut problems, .. } = builder;
         if let Some(cycle) = cycle(&dependencies) {
@@ -95,8 +99,9 @@ impl Graph {
             problems.push(cycle_error(&names));
         }
         let create_before_destroy = BTreeSet::new();
-        let mut graph = Graph { nodes, index, dependencies, waits_for_changes_of: waits, create_before_destroy };
-        graph.create_before_destroy = graph.forced(config);
+        let mut graph = Graph { nodes, index, dependencies, needs, waits_for_changes_of: waits, create_before_destroy };
+        let all = (0..graph.nodes.len()).collect();
+        graph.create_before_destroy = graph.forced(config, &all);
         (graph, problems)
     }
 
@@ -142,25 +147,58 @@ impl Graph {
             visiting: Vec::new(),
             problems: Diagnostics::new(),
         };
-        let mut needs = BTreeSet::new();
+        let mut needs = Needs::default();
         builder.all(&ModulePath::root(), found, &mut needs);
-        needs
+        needs.nodes().collect()
     }
 
-    fn forced(&self, config: &Config) -> BTreeSet<usize> {
-        let own = (0..self.nodes.len()).filter(|i| match &self.nodes[*i] {
+    /// How much of a node another one that depends on it needs.
+    pub fn part(&self, node: usize, needed: usize) -> Option<&Part> {
+        self.needs[node].part(needed)
+    }
+
+    /// The managed resources among some nodes whose replacement is created first: what is left out by a target asks for
+    /// nothing.
+    pub fn forced(&self, config: &Config, among: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut forced = BTreeSet::new();
+        for node in self.creating_first(config, among) {
+            forced.insert(node);
+            forced.extend(self.ancestors(node).into_iter().filter(|i| self.nodes[*i].is_managed()));
+        }
+        forced
+    }
+
+    /// The same by instances: where a reference names one by its key, the others are not meant.
+    pub fn forced_instances(&self, config: &Config, among: &BTreeSet<usize>) -> Needs {
+        let mut forced = Needs::default();
+        let mut open: Vec<usize> = self.creating_first(config, among).collect();
+        forced.extend(&open);
+        while let Some(node) = open.pop() {
+            for (needed, part) in self.needs[node].iter() {
+                let seen = forced.part(needed).is_some();
+                forced.add(needed, part);
+                if !seen {
+                    open.push(needed);
+                }
+            }
+        }
+        forced
+    }
+
+    /// The blocks that say it themselves.
+    fn creating_first<'g>(
+        &'g self,
+        config: &'g Config,
+        among: &'g BTreeSet<usize>,
+    ) -> impl Iterator<Item = usize> + 'g {
+        let says = |i: &usize| match &self.nodes[*i] {
             Node::Resource(module, resource) => config
                 .module(module)
                 .and_then(|m| m.resource(resource))
                 .is_some_and(|b| b.lifecycle.create_before_destroy == Some(true)),
             _ => false,
-        });
-        let mut forced = BTreeSet::new();
-        for node in own {
-            forced.insert(node);
-            forced.extend(self.ancestors(node).into_iter().filter(|i| self.nodes[*i].is_managed()));
-        }
-        forced
+        };
+        among.iter().copied().filter(says)
     }
 }
 
@@ -214,7 +252,7 @@ struct Builder<'a> {
     nodes: Vec<Node>,
     index: HashMap<Node, usize>,
     /// What a named value's expressions lead to.
-    reached: HashMap<(ModulePath, Named), Rc<BTreeSet<usize>>>,
+    reached: HashMap<(ModulePath, Named), Rc<Needs>>,
     visiting: Vec<(ModulePath, Named)>,
     problems: Diagnostics,
 }
@@ -250,7 +288,7 @@ impl<'a> Builder<'a> {
             let outputs = module.outputs.keys().cloned().map(Named::Output);
             let variables = module.variables.keys().cloned().map(Named::Variable);
             for name in locals.chain(outputs).chain(variables) {
-                self.named(&module.path, name, &mut BTreeSet::new());
+                self.named(&module.path, name, &mut Needs::default());
             }
         }
     }
@@ -262,8 +300,8 @@ impl<'a> Builder<'a> {
     }
 
     /// What a node waits for, and for a data source the managed resources whose changes defer it.
-    fn dependencies_of(&mut self, node: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
-        let mut needs = BTreeSet::new();
+    fn dependencies_of(&mut self, node: usize) -> (Needs, BTreeSet<usize>) {
+        let mut needs = Needs::default();
         let mut awaited = BTreeSet::new();
         match self.nodes[node].clone() {
             Node::Provider(provider) => self.provider(&provider, &mut needs),
@@ -273,7 +311,7 @@ impl<'a> Builder<'a> {
         (needs, awaited)
     }
 
-    fn provider(&mut self, provider: &ProviderConfig, needs: &mut BTreeSet<usize>) {
+    fn provider(&mut self, provider: &ProviderConfig, needs: &mut Needs) {
         let Some(module) = self.config.module(&provider.module) else { return };
         self.expansion_of(&provider.module, needs);
         let Some(block) = self.config.provider_block(provider) else { return };
@@ -283,7 +321,7 @@ impl<'a> Builder<'a> {
         self.all(&module.path, &found, needs);
     }
 
-    fn module_call(&mut self, path: &ModulePath, needs: &mut BTreeSet<usize>) {
+    fn module_call(&mut self, path: &ModulePath, needs: &mut Needs) {
         let Some(parent) = path.parent() else { return };
         self.expansion_of(&parent, needs);
         let call = self.config.module(&parent).zip(path.0.last()).and_then(|(m, name)| m.module_calls.get(name));
@@ -295,7 +333,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A block can be expanded only when the module that it is in is.
-    fn expansion_of(&mut self, path: &ModulePath, needs: &mut BTreeSet<usize>) {
+    fn expansion_of(&mut self, path: &ModulePath, needs: &mut Needs) {
         needs.extend(self.index.get(&Node::Module(path.clone())));
     }
 
@@ -304,7 +342,7 @@ impl<'a> Builder<'a> {
         node: usize,
         path: &ModulePath,
         resource: &Resource,
-        needs: &mut BTreeSet<usize>,
+        needs: &mut Needs,
         awaited: &mut BTreeSet<usize>,
     ) {
         let config = self.config;
@@ -338,22 +376,22 @@ impl<'a> Builder<'a> {
         }
         self.conditions(path, resource, &block.lifecycle.preconditions, needs);
         self.conditions(path, resource, &block.lifecycle.postconditions, needs);
-        let mut explicit = BTreeSet::new();
+        let mut explicit = Needs::default();
         self.depends_on(path, &block.depends_on, &mut explicit);
         self.modules_depend_on(path, &mut explicit);
-        needs.extend(&explicit);
-        needs.remove(&node);
+        needs.add_all(&explicit);
+        needs.remove(node);
         if resource.mode == ResourceMode::Data {
             let conditions = &block.lifecycle;
             if !conditions.preconditions.is_empty() || !conditions.postconditions.is_empty() {
-                explicit.extend(needs.iter());
+                explicit.add_all(needs);
             }
-            awaited.extend(explicit.into_iter().filter(|i| self.nodes[*i].is_managed()));
+            awaited.extend(explicit.nodes().filter(|i| self.nodes[*i].is_managed()));
         }
     }
 
     /// What the `import` blocks of a resource refer to, in the root module.
-    fn imports(&mut self, path: &ModulePath, resource: &Resource, needs: &mut BTreeSet<usize>) {
+    fn imports(&mut self, path: &ModulePath, resource: &Resource, needs: &mut Needs) {
         let config = self.config;
         for import in imports::of_resource(config, path, resource) {
             for expr in [&import.id].into_iter().chain(&import.for_each) {
@@ -371,7 +409,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn conditions(&mut self, path: &ModulePath, own: &Resource, rules: &[CheckRule], needs: &mut BTreeSet<usize>) {
+    fn conditions(&mut self, path: &ModulePath, own: &Resource, rules: &[CheckRule], needs: &mut Needs) {
         for rule in rules {
             for expr in [&rule.condition, &rule.error_message] {
                 let (found, _) = references(expr);
@@ -400,18 +438,16 @@ impl<'a> Builder<'a> {
         found
     }
 
-    fn depends_on(&mut self, path: &ModulePath, named: &[Traversal], needs: &mut BTreeSet<usize>) {
+    fn depends_on(&mut self, path: &ModulePath, named: &[Traversal], needs: &mut Needs) {
         for traversal in named {
             if let Ok(reference) = Reference::parse(traversal) {
-                let mut reached = BTreeSet::new();
-                self.subject(path, &reference.subject, &mut reached);
-                needs.extend(reached);
+                self.subject(path, &reference.subject, needs);
             }
         }
     }
 
     /// The `depends_on` of the calls of a module and of those around it.
-    fn modules_depend_on(&mut self, path: &ModulePath, needs: &mut BTreeSet<usize>) {
+    fn modules_depend_on(&mut self, path: &ModulePath, needs: &mut Needs) {
         let mut path = path.clone();
         while let Some(parent) = path.parent() {
             let call = self.config.module(&parent).zip(path.0.last()).and_then(|(m, n)| m.module_calls.get(n));
@@ -422,31 +458,33 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn everything_in(&mut self, path: &ModulePath, needs: &mut BTreeSet<usize>) {
+    fn everything_in(&mut self, path: &ModulePath, needs: &mut Needs) {
         for (i, node) in self.nodes.iter().enumerate() {
             if let Node::Resource(module, _) = node
                 && module.0.starts_with(&path.0)
             {
-                needs.insert(i);
+                needs.extend([i]);
             }
         }
     }
 
-    fn expr(&mut self, path: &ModulePath, expr: &Expr, needs: &mut BTreeSet<usize>) {
+    fn expr(&mut self, path: &ModulePath, expr: &Expr, needs: &mut Needs) {
         let (found, _) = references(expr);
         self.all(path, &found, needs);
     }
 
-    fn all(&mut self, path: &ModulePath, found: &[Reference<'_>], needs: &mut BTreeSet<usize>) {
+    fn all(&mut self, path: &ModulePath, found: &[Reference<'_>], needs: &mut Needs) {
         for reference in found {
             self.subject(path, &reference.subject, needs);
         }
     }
 
-    fn subject(&mut self, path: &ModulePath, subject: &Subject, needs: &mut BTreeSet<usize>) {
+    fn subject(&mut self, path: &ModulePath, subject: &Subject, needs: &mut Needs) {
         match subject {
-            Subject::Resource { resource, .. } => {
-                needs.extend(self.index.get(&Node::Resource(path.clone(), resource.clone())));
+            Subject::Resource { resource, key } => {
+                if let Some(node) = self.index.get(&Node::Resource(path.clone(), resource.clone())) {
+                    needs.add(*node, &Part::of_key(key.as_ref()));
+                }
             }
             Subject::Variable(name) => self.named(path, Named::Variable(name.clone()), needs),
             Subject::Local(name) => self.named(path, Named::Local(name.clone()), needs),
@@ -471,10 +509,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn named(&mut self, path: &ModulePath, name: Named, needs: &mut BTreeSet<usize>) {
+    fn named(&mut self, path: &ModulePath, name: Named, needs: &mut Needs) {
         let key = (path.clone(), name);
         if let Some(reached) = self.reached.get(&key) {
-            needs.extend(reached.iter());
+            needs.add_all(reached);
             return;
         }
         if let Some(at) = self.visiting.iter().position(|v| *v == key) {
@@ -487,16 +525,16 @@ impl<'a> Builder<'a> {
             return;
         }
         self.visiting.push(key.clone());
-        let mut reached = BTreeSet::new();
+        let mut reached = Needs::default();
         if let Some(module) = self.config.module(path) {
             self.named_anew(module, &key.1, &mut reached);
         }
         self.visiting.pop();
-        needs.extend(&reached);
+        needs.add_all(&reached);
         self.reached.insert(key, Rc::new(reached));
     }
 
-    fn named_anew(&mut self, module: &'a Module, name: &Named, reached: &mut BTreeSet<usize>) {
+    fn named_anew(&mut self, module: &'a Module, name: &Named, reached: &mut Needs) {
         let path = &module.path;
         match name {
             Named::Local(name) => {

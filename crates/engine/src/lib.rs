@@ -14,6 +14,7 @@ mod imports;
 mod marks;
 mod move_statements;
 mod moves;
+mod needs;
 mod observed;
 mod order;
 pub mod origin;

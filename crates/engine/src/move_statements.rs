@@ -7,6 +7,8 @@ use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceI
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_lang::config::Config;
 
+use crate::world::World;
+
 /// One move, for objects in any instance of the module that declares it.
 pub(crate) struct Statement {
     /// The module that declares it.
@@ -236,6 +238,32 @@ pub(crate) fn contradictions(config: &Config, statements: &[Statement]) -> Diagn
                  that no longer say where things are."
             ),
         ));
+    }
+    problems
+}
+
+/// Moves of single instances from where there still is one, which can be told once blocks and calls are expanded.
+pub(crate) fn instances_still_there(world: &World<'_>, statements: &[Statement]) -> Diagnostics {
+    let mut problems = Diagnostics::new();
+    let (modules, resources) = (world.modules.borrow(), world.resources.borrow());
+    for statement in statements.iter().filter(|statement| !statement.is_whole()) {
+        let inside = |declaring: &ModuleInstance, path: &ModuleInstance| {
+            ModuleInstance(declaring.0.iter().chain(&path.0).cloned().collect())
+        };
+        let there = |declaring: &ModuleInstance| match &statement.from {
+            Target::Module(module) => modules.repetition.contains_key(&inside(declaring, module)),
+            Target::Resource(from) => resources
+                .get(&(inside(declaring, &from.module), from.resource.clone()))
+                .is_some_and(|expanded| expanded.repetitions.contains_key(&from.key)),
+        };
+        if modules.instances.get(&statement.module).into_iter().flatten().any(there) {
+            let detail = format!(
+                "The move is from {}, and there still is such an instance. Change count or for_each, or take the block \
+                 out.",
+                statement.from
+            );
+            problems.push(Diagnostic::error("Moved object still exists", detail).at(statement.range.clone()));
+        }
     }
     problems
 }

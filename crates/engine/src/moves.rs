@@ -44,10 +44,14 @@ impl Moved {
     }
 }
 
+/// The `moved` blocks of all modules.
+pub(crate) fn statements(config: &Config) -> Vec<Statement> {
+    config.modules().into_iter().flat_map(|m| m.moved.iter().map(|block| statement(&m.path, block))).collect()
+}
+
 /// Makes every move that the configuration asks for.
 pub(crate) fn apply(config: &Config, registry: &Registry, state: State) -> Moved {
-    let statements: Vec<Statement> =
-        config.modules().into_iter().flat_map(|m| m.moved.iter().map(|block| statement(&m.path, block))).collect();
+    let statements = statements(config);
     let problems = contradictions(config, &statements);
     let mut moved = Moved { state, previous: BTreeMap::new(), blocked: Vec::new(), problems };
     let Ok(order) = in_order(&statements) else { return moved };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceMode};
-use infra_diag::{Diagnostic, Diagnostics, SourceRange};
+use infra_diag::{Diagnostic, Diagnostics, Severity, SourceRange};
 use infra_lang::config::{Config, Module};
 use infra_lang::eval::{Scope, Subject, evaluate};
 use infra_lang::functions::FunctionContext;
@@ -29,6 +29,8 @@ pub(crate) struct World<'a> {
     pub applying: bool,
     /// Nothing is known but the configuration: variables and resources are unknown.
     pub validating: bool,
+    /// What it is if a precondition of an output does not hold; `None` where they are not looked at.
+    pub output_rules: Option<Severity>,
     /// The root module's variables, converted.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// What a resource is before it is planned, where [`World::validating`]: unknown of its schema's type.
@@ -102,6 +104,7 @@ impl<'a> World<'a> {
             cwd: std::env::current_dir().map(|d| d.to_string_lossy().into_owned()).unwrap_or_default(),
             applying: false,
             validating: false,
+            output_rules: Some(Severity::Error),
             variables,
             unknown_resource,
             modules: RefCell::new(modules),

@@ -108,3 +108,60 @@ resource "aws_ssm_parameter" "p" {
     assert!(!folder.read("terraform.tfstate").contains("hush-hush"));
     folder.infra(["plan", "-input=false", "-detailed-exitcode"]).status(0).says("No changes.");
 }
+
+#[test]
+fn an_instance_that_fails_holds_up_only_what_needs_it() {
+    let folder = Folder::with(
+        r#"
+        resource "terraform_data" "many" {
+          for_each = toset(["a", "b"])
+          input    = each.key
+          provisioner "local-exec" {
+            command = each.key == "b" ? "exit 1" : "true"
+          }
+        }
+        resource "terraform_data" "one" {
+          input = terraform_data.many["a"].output
+          lifecycle {
+            create_before_destroy = true
+          }
+        }
+        resource "terraform_data" "all" {
+          input = length(terraform_data.many)
+        }
+        "#,
+    );
+    folder.infra(["apply", "-input=false", "-auto-approve"]).status(1);
+    let state = folder.state();
+    let found = |name: &str| {
+        let resources = state["resources"].as_array().expect("resources");
+        resources.iter().find(|resource| resource["name"] == name).map(|resource| resource["instances"].clone())
+    };
+    assert!(found("one").is_some() && found("all").is_none(), "{state}");
+    let many = found("many").expect("instances");
+    let first: Vec<bool> = (0..2).map(|i| many[i]["create_before_destroy"] == true).collect();
+    assert_eq!(first, [true, false], "only the one that is named is created first");
+}
+
+#[test]
+fn a_destroy_that_goes_on_tells_of_outputs_that_were_forgotten_before() {
+    let folder = Folder::with(
+        r#"
+        resource "terraform_data" "note" {
+          input = "first"
+          provisioner "local-exec" {
+            when    = destroy
+            command = "test ! -e block"
+          }
+        }
+        output "note" {
+          value = terraform_data.note.output
+        }
+        "#,
+    );
+    folder.infra(["apply", "-input=false", "-auto-approve"]).status(0);
+    folder.write("block", "");
+    folder.infra(["destroy", "-input=false", "-auto-approve"]).status(1);
+    assert_eq!(folder.state()["outputs"], serde_json::json!({}));
+    folder.infra(["plan", "-destroy", "-input=false"]).status(0).says("- note = \"first\" -> null");
+}

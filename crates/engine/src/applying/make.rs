@@ -70,6 +70,7 @@ impl Applier<'_> {
             configured: &*configured,
             config,
             config_marks,
+            creates_first: self.creates_first(address),
             repetition: repetition.clone(),
         };
         let value = match address.resource.mode {
@@ -152,7 +153,7 @@ impl Applier<'_> {
         if !creates && planned.0 == prior {
             let value = marked(job.schema, &job.config_marks, &planned.0);
             let tainted = object.as_ref().is_some_and(|o| o.tainted);
-            let encoded = encode(job.schema, change, &value, &private, tainted);
+            let encoded = encode(job, &value, &private, tainted);
             let (action, id) = (Action::Update, id_of(&planned.0));
             // Only marks differ: the provider has nothing to do. Or what was not known has become what it was before:
             // then there is no update at all.
@@ -183,7 +184,7 @@ impl Applier<'_> {
         let started = Instant::now();
         let (book, found, private) = (&self.book, &job.config_marks, &planned.1);
         let checkpoint = |partial: Value| {
-            let object = encode(schema, change, &marked(schema, found, &partial), private, provisions);
+            let object = encode(job, &marked(schema, found, &partial), private, provisions);
             book.made(token.as_str(), &object, |state| {
                 state.set_current(address, &change.provider, Some(object.clone()));
             });
@@ -214,7 +215,7 @@ impl Applier<'_> {
         // Nobody has said that it failed: what there is counts, and the next run looks again.
         let uncertain = creates && failed && applied.uncertain;
         let tainted = creates && ((failed && !uncertain) || inconsistent || provisions);
-        let encoded = (!applied.value.is_null()).then(|| encode(job.schema, change, &value, &applied.private, tainted));
+        let encoded = (!applied.value.is_null()).then(|| encode(job, &value, &applied.private, tainted));
         let gone = encoded.is_none();
         if creates && !uncertain {
             self.book.end([token.as_str().to_string()]);
@@ -269,7 +270,7 @@ impl Applier<'_> {
             address: change.address.clone(),
             provider: change.provider.clone(),
             began: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
-            object: encode(schema, change, &value, &planned.1, provisions),
+            object: encode(job, &value, &planned.1, provisions),
             made: false,
         };
         let Err(why) = self.book.begin(&intent).await else { return true };
@@ -348,6 +349,8 @@ struct Job<'j> {
     configured: &'j dyn Configured,
     config: Value,
     config_marks: Vec<(Path, Marks)>,
+    /// Whether the object is to be replaced by creating first.
+    creates_first: bool,
     repetition: Repetition,
 }
 
@@ -359,11 +362,11 @@ fn marked(schema: &Schema, of_config: &[(Path, Marks)], value: &Value) -> Value 
 }
 
 /// The object as the state holds it.
-fn encode(schema: &Schema, change: &ResourceChange, value: &Value, private: &Private, tainted: bool) -> Instance {
+fn encode(job: &Job<'_>, value: &Value, private: &Private, tainted: bool) -> Instance {
     Instance {
         tainted,
-        create_before_destroy: change.create_before_destroy,
-        ..codec::encode(schema, value, private, change.dependencies.clone())
+        create_before_destroy: job.creates_first,
+        ..codec::encode(job.schema, value, private, job.change.dependencies.clone())
     }
 }
 

@@ -30,6 +30,7 @@ use crate::codec;
 use crate::ephemeral::{self, Ephemerals};
 use crate::expand::Repetition;
 use crate::graph::{Graph, Node};
+use crate::needs::{Needs, Part};
 use crate::plan::{Action, Counts, Plan, PlanMode};
 use crate::planning::{Expansion, UnknownSettings, configure, expand_as_stored, expand_block, expand_module};
 use crate::registry::Registry;
@@ -88,6 +89,8 @@ pub struct Applied {
 pub(crate) struct Applier<'a> {
     pub world: World<'a>,
     pub graph: Graph,
+    /// What is created before it is destroyed, by instances.
+    creating_first: Needs,
     pub registry: &'a Registry,
     pub plan: &'a Plan,
     /// The numbers of the changes of present objects.
@@ -126,8 +129,13 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
     let mut world = World::new(config, functions, workspace, variables, Box::new(|_| infra_value::Type::Dynamic));
     world.applying = true;
     world.report(problems);
+    let among = match plan.targets.is_empty() {
+        true => (0..graph.nodes.len()).collect(),
+        false => targets::wanted(&graph, &plan.targets, &plan.prior_state, false),
+    };
     let applier = Applier {
         world,
+        creating_first: graph.forced_instances(config, &among),
         graph,
         registry,
         plan,
@@ -208,6 +216,13 @@ impl Applier<'_> {
             return all.collect();
         }
         targets::wanted(&self.graph, &self.plan.targets, &self.plan.prior_state, false)
+    }
+
+    /// Whether what is made of a change is replaced by creating first, as far as this run can tell: the next refresh says
+    /// it of all instances of its block.
+    pub(crate) fn creates_first(&self, address: &ResourceInstance) -> bool {
+        let node = self.graph.resource(&address.module.path(), &address.resource);
+        node.and_then(|node| self.creating_first.part(node)).is_some_and(|part: &Part| part.holds(&address.key))
     }
 
     /// What stays as it is gets the dependencies that it has now.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use infra_address::InstanceKey;
+
 use crate::graph::{Graph, Node};
+use crate::needs::Part;
 use crate::plan::{Action, Plan};
 
 /// One step.
@@ -31,11 +34,6 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
     let ends: BTreeMap<usize, usize> = wanted.iter().map(|n| (*n, builder.add(Step::End(*n)))).collect();
     for node in wanted {
         builder.edge(starts[node], ends[node]);
-        for d in &graph.dependencies[*node] {
-            if let Some(end) = ends.get(d) {
-                builder.edge(*end, starts[node]);
-            }
-        }
     }
     for (i, change) in plan.changes.iter().enumerate() {
         if !matches!(change.action, Action::NoOp | Action::Delete) {
@@ -48,6 +46,29 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
         }
     }
     let node_of = |i: usize| graph.resource(&plan.changes[i].address.module.path(), &plan.changes[i].address.resource);
+    let mut present: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (i, change) in plan.changes.iter().enumerate() {
+        if let Some(node) = node_of(i).filter(|_| change.deposed.is_none()) {
+            present.entry(node).or_default().push(i);
+        }
+    }
+    for node in wanted {
+        for d in graph.dependencies[*node].iter().filter(|d| ends.contains_key(d)) {
+            let instances = graph.part(*node, *d).and_then(|part| named(plan, part, present.get(d)?));
+            match instances {
+                // Another instance may fail or take its time.
+                Some(instances) => {
+                    builder.edge(starts[d], starts[node]);
+                    for change in instances {
+                        if let Some(made) = builder.make.get(&change).copied() {
+                            builder.edge(made, starts[node]);
+                        }
+                    }
+                }
+                None => builder.edge(ends[d], starts[node]),
+            }
+        }
+    }
     let makes: Vec<(usize, usize)> = builder.make.iter().map(|(i, s)| (*i, *s)).collect();
     for &(i, step) in &makes {
         if let Some(node) = node_of(i).filter(|n| starts.contains_key(n)) {
@@ -73,7 +94,7 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
         }
         // What depends on an object goes before it.
         for needed in stored_dependencies(plan, i).iter().flat_map(|d| by_address.get(d)).flatten() {
-            if *needed != i {
+            if *needed != i && !apart(plan, i, *needed) {
                 builder.soft_edge(step, builder.destroy[needed]);
             }
         }
@@ -82,7 +103,7 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
     for &(user, made) in &makes {
         for needed in stored_dependencies(plan, user).iter().flat_map(|d| by_address.get(d)).flatten() {
             let change = &plan.changes[*needed];
-            if *needed != user && change.action != Action::DeleteThenCreate {
+            if *needed != user && change.action != Action::DeleteThenCreate && !apart(plan, user, *needed) {
                 builder.soft_edge(made, builder.destroy[needed]);
             }
         }
@@ -95,7 +116,42 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
             }
         }
     }
+    // What depends on an object goes before that is changed, unless it is what was put aside for its replacement.
+    let mut made: HashMap<String, Vec<usize>> = HashMap::new();
+    for (i, _) in makes.iter().filter(|(i, _)| plan.changes[*i].action != Action::Forget) {
+        made.entry(plan.changes[*i].address.config_address()).or_default().push(*i);
+    }
+    for &(gone, step) in &destroys {
+        let change = &plan.changes[gone];
+        let put_aside = change.deposed.is_some()
+            || change.action == Action::CreateThenDelete
+            || (change.action == Action::Delete && change.create_before_destroy);
+        if put_aside {
+            continue;
+        }
+        for needed in stored_dependencies(plan, gone).iter().flat_map(|d| made.get(d)).flatten() {
+            if *needed != gone && !apart(plan, gone, *needed) {
+                builder.soft_edge(step, builder.make[needed]);
+            }
+        }
+    }
     Steps { steps: builder.steps, before: builder.before }
+}
+
+/// The changes of the instances that a reference names by their keys, if it names such and there is a change of each.
+fn named(plan: &Plan, part: &Part, changes: &[usize]) -> Option<Vec<usize>> {
+    let Part::Keys(keys) = part else { return None };
+    let of_key = |key: &InstanceKey| changes.iter().any(|i| plan.changes[*i].address.key == *key);
+    keys.iter().all(of_key).then(|| {
+        let named = changes.iter().copied().filter(|i| part.holds(&plan.changes[*i].address.key));
+        named.collect()
+    })
+}
+
+/// Whether two objects belong to different instances of one module: these do not wait for each other.
+fn apart(plan: &Plan, one: usize, other: usize) -> bool {
+    let (one, other) = (&plan.changes[one].address.module, &plan.changes[other].address.module);
+    one != other && one.path() == other.path()
 }
 
 /// What the object that a change is about depended on when it was last written.

@@ -32,7 +32,10 @@ impl<'a> Planner<'a> {
         let configured = self.providers.borrow().get(&site.provider).cloned();
         let Some(configured) = configured else { return false };
         let nested = site.block.check.is_some();
-        let severity = if self.recording.get() { Severity::Error } else { Severity::Warning };
+        let severity = match self.recording.get() && self.options.mode != PlanMode::RefreshOnly {
+            true => Severity::Error,
+            false => Severity::Warning,
+        };
         let scope = world.scope(&address.module, Some(repetition.clone()));
         let lifecycle = &site.block.lifecycle;
         let Some(config) = configuration(world, site.block, address, &schema.block, &scope, severity) else {

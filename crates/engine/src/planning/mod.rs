@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use infra_address::{ProviderConfig, Resource, ResourceInstance, ResourceMode, Target};
-use infra_diag::{Diagnostic, Diagnostics};
+use infra_diag::{Diagnostic, Diagnostics, Severity};
 use infra_lang::config::Config;
 use infra_lang::functions::FunctionContext;
 use infra_provider::Configured;
@@ -32,6 +32,7 @@ use infra_value::Value;
 
 use crate::ephemeral::Ephemerals;
 use crate::graph::{Graph, Node};
+use crate::move_statements::instances_still_there;
 use crate::plan::{GivenVariable, Plan, PlanMode, ResourceChange};
 use crate::registry::Registry;
 use crate::releases::ReleaseChange;
@@ -160,7 +161,12 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
     let checks_before = state.check_results.clone();
     let moved = moves::apply(config, registry, state);
     let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
-    let world = World::new(config, functions, workspace, variables, Box::new(unknown));
+    let mut world = World::new(config, functions, workspace, variables, Box::new(unknown));
+    world.output_rules = match options.mode {
+        PlanMode::Normal => Some(Severity::Error),
+        PlanMode::RefreshOnly => Some(Severity::Warning),
+        PlanMode::Destroy => None,
+    };
     world.report(graph_problems);
     world.report(moved.problems.clone());
     world.report(orphans::still_declared(config));
@@ -173,6 +179,8 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
     planner.to_generate = stubs.cloned().collect();
     if !planner.world.has_errors() {
         planner.run().await;
+        let still_there = instances_still_there(&planner.world, &moves::statements(config));
+        planner.world.report(still_there);
     }
     planner.finish(given, checks_before)
 }
@@ -213,13 +221,17 @@ fn without_data(state: &State) -> State {
 impl<'a> Planner<'a> {
     fn new(
         world: World<'a>,
-        graph: Graph,
+        mut graph: Graph,
         registry: &'a Registry,
         options: &'a PlanOptions,
         ui: &'a dyn Ui,
         mut moved: moves::Moved,
     ) -> Planner<'a> {
         let stored = std::mem::take(&mut moved.state);
+        if !options.targets.is_empty() {
+            let among = targets::wanted(&graph, &options.targets, &stored, options.mode == PlanMode::Destroy);
+            graph.create_before_destroy = graph.forced(world.config, &among);
+        }
         Planner {
             prior: RefCell::new(without_data(&stored)),
             stored,

@@ -16,26 +16,13 @@ use crate::graph::Node;
 use crate::plan::{Action, PlanMode, Reason, ResourceChange};
 
 impl<'a> Planner<'a> {
-    /// Whether an instance is among the targets, or needed by one. A block that is named by its instances' keys only is
-    /// planned for these.
+    /// Whether an instance is among the targets, or in a block that only something else needs. A block that is named by
+    /// its instances' keys is planned for these, whatever needs it.
     pub(super) fn is_targeted(&self, node: usize, address: &ResourceInstance) -> bool {
         let targets = &self.options.targets;
-        if targets.is_empty() {
-            return true;
-        }
         let Node::Resource(module, resource) = &self.graph.nodes[node] else { return true };
-        let naming: Vec<&Target> =
-            targets.iter().filter(|t| crate::targets::names_block(t, module, resource)).collect();
-        naming.is_empty() || naming.iter().any(|t| t.contains(address)) || self.is_needed(node)
-    }
-
-    /// Whether another targeted block depends on this one.
-    fn is_needed(&self, node: usize) -> bool {
-        let wanted = |i: usize| match &self.graph.nodes[i] {
-            Node::Resource(m, r) => self.options.targets.iter().any(|t| crate::targets::names_block(t, m, r)),
-            _ => false,
-        };
-        (0..self.graph.nodes.len()).any(|i| i != node && wanted(i) && self.graph.ancestors(i).contains(&node))
+        let mut naming = targets.iter().filter(|t| crate::targets::names_block(t, module, resource)).peekable();
+        naming.peek().is_none() || naming.any(|t| t.contains(address))
     }
 
     /// Whether an object in the state is refreshed: what only goes along with a target is not.

@@ -75,16 +75,28 @@ impl Planner<'_> {
                 );
             }
         }
-        for name in stored.keys() {
+        // What is destroyed is told as the refresh before it found it, also what an earlier run could not write any more.
+        let refreshed = destroy && self.options.refresh;
+        let found = |name: &Arc<str>| match refreshed && outputs.get(name).is_none_or(|output| !output.ephemeral) {
+            true => self.world.output(&root, name).ok().map(|v| v.unmark_deep().0).filter(Value::is_wholly_known),
+            false => None,
+        };
+        let declared = outputs.keys().filter(|name| refreshed && !stored.contains_key(*name));
+        for name in stored.keys().chain(declared) {
             let gone = destroy && self.options.targets.is_empty() || !destroy && !outputs.contains_key(name);
             if gone && !self.world.has_errors() {
-                let (before, sensitive) = before(name);
-                // What is destroyed is told as the refresh before it found it.
-                let found = match destroy && self.options.refresh {
-                    true => self.world.output(&root, name).ok().map(|value| value.unmark_deep().0),
-                    false => None,
+                let (before, mut sensitive) = before(name);
+                let before = match found(name) {
+                    Some(found) => found,
+                    None if stored.contains_key(name) => before,
+                    None => continue,
                 };
-                let before = found.filter(Value::is_wholly_known).unwrap_or(before);
+                if !stored.contains_key(name) {
+                    if before.is_null() {
+                        continue;
+                    }
+                    sensitive = outputs.get(name).is_some_and(|output| output.sensitive);
+                }
                 let after = Value::null(Type::Dynamic);
                 let change = OutputChange { action: Action::Delete, before, after, sensitive, sensitive_after: false };
                 changes.insert(name.clone(), change);

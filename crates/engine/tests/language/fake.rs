@@ -10,7 +10,7 @@ use infra_address::ProviderSource;
 use infra_diag::Diagnostics;
 use infra_engine::plan::Plan;
 use infra_engine::ui::Silent;
-use infra_engine::{PlanInputs, PlanOptions, Registry, plan};
+use infra_engine::{PlanInputs, PlanOptions, Registry, plan, plan_dependencies};
 use infra_lang::config::{LoadOptions, load};
 use infra_lang::functions::{FunctionContext, FunctionError, Phase};
 use infra_provider::{
@@ -217,6 +217,8 @@ pub struct Made {
     pub plan: Plan,
     pub problems: Diagnostics,
     pub asked: Vec<String>,
+    /// Which operation of the plan waits for which.
+    pub waits: BTreeMap<String, Vec<String>>,
 }
 
 impl Made {
@@ -265,7 +267,8 @@ pub async fn plan_of(text: &str, state: State, options: PlanOptions) -> Made {
     })
     .await;
     let asked = asked.lock().expect("nobody has panicked").clone();
-    Made { plan, problems, asked }
+    let waits = plan_dependencies(&config, &registry, &plan).unwrap_or_default();
+    Made { plan, problems, asked, waits }
 }
 
 /// The state of these lines: address of the root module, type and name, and id.

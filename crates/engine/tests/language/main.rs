@@ -1,6 +1,7 @@
 //! What configurations mean, held against a provider that keeps a book of what it is asked.
 
 mod attention;
+mod conditions;
 mod destroying;
 mod ephemeral;
 mod fake;
