@@ -142,6 +142,9 @@ fn id(import: &Import, scope: &dyn Scope) -> Result<String, Diagnostics> {
         Err(Diagnostics::from(Diagnostic::error("Invalid import id argument", detail).at(import.id.range.clone())))
     };
     let (value, marks) = evaluate(&import.id, scope)?.unmark_deep();
+    if marks.contains(Marks::SENSITIVE) {
+        return fail("The import ID is sensitive, and it would be shown in the plan.");
+    }
     if marks.contains(Marks::EPHEMERAL) {
         return fail("The import ID is ephemeral, so it could be another one during apply.");
     }
