@@ -67,7 +67,8 @@ fn go_number(double: f64) -> String {
     double.to_string()
 }
 
-fn sorted(json: Json) -> Json {
+/// The keys of all objects in their order as bytes.
+pub(crate) fn sorted(json: Json) -> Json {
     match json {
         Json::Array(elements) => Json::Array(elements.into_iter().map(sorted).collect()),
         Json::Object(members) => {

@@ -3,7 +3,7 @@
 use infra_provider::{Object, Part};
 use serde_json::{Map, Value as Json};
 
-use crate::json_text::{compact, indented};
+use crate::json_text::{compact, indented, sorted};
 
 /// The version that a document has where none is given.
 const PRESENT: &str = "2012-10-17";
@@ -91,10 +91,15 @@ impl Document {
     }
 
     fn parse(text: &str) -> Result<Document, String> {
-        let json: Json = serde_json::from_str(text).map_err(|_| {
+        let json = crate::json_text::parse(text).ok_or_else(|| {
             crate::validate::json_syntax_error(text).map_or("invalid JSON".to_string(), |error| error.message)
         })?;
-        let Json::Object(members) = &json else { return Err("a policy document is a JSON object".to_string()) };
+        let members = match &json {
+            Json::Object(members) => members,
+            // Nothing is said.
+            Json::Null => return Ok(Document::default()),
+            _ => return Err("a policy document is a JSON object".to_string()),
+        };
         let statements = match member(members, "Statement") {
             None | Some(Json::Null) => Vec::new(),
             Some(Json::Array(statements)) => {
@@ -151,7 +156,7 @@ impl Statement {
         let principals = |name: &str, what: &str| -> Result<Vec<Principals>, String> {
             let blocks = in_set_order(part.parts(name), |block| {
                 let mut identifiers = block.strings("identifiers");
-                identifiers.sort_by_cached_key(|text| hash(text));
+                identifiers.sort_by_cached_key(|text| hash(&format!("{text};")));
                 let listed: String = identifiers.iter().map(|text| format!("{text};")).collect();
                 format!("identifiers:{{{listed}}};type:{};", block.str("type"))
             });
@@ -186,14 +191,14 @@ impl Statement {
 
     fn parse(json: &Json) -> Result<Statement, String> {
         let Json::Object(members) = json else { return Err("a statement is a JSON object".to_string()) };
-        let list = |name: &str| member(members, name).filter(|json| !json.is_null()).cloned();
+        let list = |name: &str| member(members, name).filter(|json| !json.is_null()).cloned().map(sorted);
         Ok(Statement {
             sid: text_of(members, "Sid")?,
             effect: text_of(members, "Effect")?,
             lists: ["Action", "NotAction", "Resource", "NotResource"].map(list),
             principals: parse_principals(member(members, "Principal"))?,
             not_principals: parse_principals(member(members, "NotPrincipal"))?,
-            conditions: parse_conditions(member(members, "Condition")),
+            conditions: parse_conditions(member(members, "Condition"))?,
         })
     }
 
@@ -269,7 +274,6 @@ fn principals_json(principals: &[Principals]) -> Json {
     if let [one] = principals
         && one.ty == "*"
         && one.identifiers == ["*"]
-        && !one.list
     {
         return Json::String("*".to_string());
     }
@@ -291,7 +295,7 @@ fn parse_principals(json: Option<&Json>) -> Result<Vec<Principals>, String> {
     let everybody = || vec![Principals { ty: "*".to_string(), identifiers: vec!["*".to_string()], list: false }];
     let unsupported = |kind: &str| Err(format!("Unsupported data type {kind} for IAMPolicyStatementPrincipalSet"));
     let members = match json {
-        None | Some(Json::Null) => return Ok(Vec::new()),
+        None => return Ok(Vec::new()),
         Some(Json::String(_)) => return Ok(everybody()),
         Some(Json::Object(members)) => members,
         Some(other) => return unsupported(go_kind(other)),
@@ -301,8 +305,7 @@ fn parse_principals(json: Option<&Json>) -> Result<Vec<Principals>, String> {
         let (identifiers, list) = match json {
             Json::String(text) => (vec![text.clone()], false),
             Json::Array(elements) => {
-                let texts = elements.iter().filter_map(|e| e.as_str().map(str::to_string));
-                let mut texts: Vec<String> = texts.collect();
+                let mut texts = texts_of(elements)?;
                 texts.sort_by(|a, b| b.cmp(a));
                 (texts, true)
             }
@@ -328,21 +331,44 @@ fn go_kind(json: &Json) -> &'static str {
     }
 }
 
+/// A list of nothing but texts.
+fn texts_of(elements: &[Json]) -> Result<Vec<String>, String> {
+    let text = |e: &Json| e.as_str().map(str::to_string).ok_or_else(|| format!("a {} is not a text", go_kind(e)));
+    elements.iter().map(text).collect()
+}
+
 /// Texts, lists of texts and truth values; numbers are dropped.
-fn parse_conditions(json: Option<&Json>) -> Vec<Condition> {
+fn parse_conditions(json: Option<&Json>) -> Result<Vec<Condition>, String> {
+    let members = |json: Option<&Json>, go_type: &str| match json {
+        None | Some(Json::Null) => Ok(Map::new()),
+        Some(Json::Object(members)) => Ok(members.clone()),
+        Some(other) => Err(format!("json: cannot unmarshal {} into Go value of type {go_type}", json_kind(other))),
+    };
     let mut conditions = Vec::new();
-    for (test, variables) in json.and_then(Json::as_object).into_iter().flatten() {
-        for (variable, values) in variables.as_object().into_iter().flatten() {
+    for (test, variables) in members(json, "map[string]map[string]interface {}")? {
+        for (variable, values) in members(Some(&variables), "map[string]interface {}")? {
             let values = match values {
-                Json::String(text) => vec![text.clone()],
+                Json::String(text) => vec![text],
                 Json::Bool(b) => vec![b.to_string()],
-                Json::Array(elements) => elements.iter().filter_map(|e| e.as_str().map(str::to_string)).collect(),
+                Json::Array(elements) => texts_of(&elements)?,
                 _ => continue,
             };
-            conditions.push(Condition { test: test.clone(), variable: variable.clone(), values });
+            conditions.push(Condition { test: test.clone(), variable, values });
         }
     }
-    conditions
+    Ok(conditions)
+}
+
+/// How Go's reader of JSON calls what stands in a text.
+fn json_kind(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
 }
 
 fn conditions_json(conditions: &[Condition]) -> Json {
@@ -414,6 +440,14 @@ mod tests {
                 r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"}}]}"#,
             ),
             (
+                json!({"statement": [{"principals": [
+                    {"type": "Service", "identifiers": ["&{x}", "*"]},
+                    {"type": "Service", "identifiers": ["123456789012", "arn:aws:iam::210987654321:role/x"]},
+                    {"type": "Service", "identifiers": ["&{x}", "arn:aws:iam::210987654321:role/x"]},
+                ]}]}),
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["arn:aws:iam::210987654321:role/x","${x}","arn:aws:iam::210987654321:role/x","123456789012","*","${x}"]}}]}"#,
+            ),
+            (
                 json!({"statement": [{"condition": [
                     {"test": "T", "variable": "X", "values": ["z", "a", "z"]},
                     {"test": "T", "variable": "X", "values": ["m"]},
@@ -441,6 +475,34 @@ mod tests {
                 r#"{"Version":"2012-10-17","Id":"o","Statement":[{"Sid":"a","Effect":"Allow","Action":"z"},{"Effect":"Deny"},{"Sid":"b","Effect":"Deny","Principal":{"AWS":["b","a"]}}]}"#
             )
         );
+    }
+
+    #[test]
+    fn what_documents_say_is_taken_as_go_reads_it() {
+        for (document, wanted) in [
+            ("null", r#"{"Version":"2012-10-17"}"#),
+            (
+                r#"{"Statement":[{"Principal":{"*":["*"]}}]}"#,
+                r#"{"Version":"2012-10-17","Statement":[{"Principal":"*"}]}"#,
+            ),
+            (
+                r#"{"Statement":[{"Action":1.50,"Resource":[1e30,100000000000000000000],"NotAction":{"b":1,"a":2}}]}"#,
+                r#"{"Version":"2012-10-17","Statement":[{"Action":1.5,"NotAction":{"a":2,"b":1},"Resource":[1e+30,100000000000000000000]}]}"#,
+            ),
+        ] {
+            let arguments = json!({"override_policy_documents": [document]});
+            assert_eq!(minified(&arguments).as_deref(), Ok(wanted), "{document}");
+        }
+        for refused in [
+            r#"{"Statement":[{"Condition":"x"}]}"#,
+            r#"{"Statement":[{"Condition":{"a":"x"}}]}"#,
+            r#"{"Statement":[{"Condition":{"a":{"b":["x",true]}}}]}"#,
+            r#"{"Statement":[{"Principal":null}]}"#,
+            r#"{"Statement":[{"Principal":{"AWS":["a",1]}}]}"#,
+            "[]",
+        ] {
+            assert!(minified(&json!({"override_policy_documents": [refused]})).is_err(), "{refused}");
+        }
     }
 
     #[test]
