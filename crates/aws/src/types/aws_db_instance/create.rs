@@ -48,16 +48,17 @@ pub(super) async fn create(aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -
     let name = ids::name(object.str("identifier"), object.str("identifier_prefix"), &cx.token);
     let doing = format!("creating RDS DB Instance ({name})");
     let mut later = Later::new(aws, &name);
+    let asked = &as_written(object, cx);
     let made = match () {
-        () if !object.str("replicate_source_db").is_empty() => replica(aws, object, cx, &name, &mut later).await?,
-        () if object.part("s3_import").is_some() => from_s3(aws, object, cx, &name).await?,
+        () if !object.str("replicate_source_db").is_empty() => replica(aws, asked, cx, &name, &mut later).await?,
+        () if object.part("s3_import").is_some() => from_s3(aws, asked, cx, &name).await?,
         () if !object.str("snapshot_identifier").is_empty() => {
-            from_snapshot(aws, object, cx, &name, &mut later).await?
+            from_snapshot(aws, asked, cx, &name, &mut later).await?
         }
         () if object.part("restore_to_point_in_time").is_some() => {
-            from_point_in_time(aws, object, cx, &name, &mut later).await?
+            from_point_in_time(aws, asked, cx, &name, &mut later).await?
         }
-        () => plain(aws, object, cx, &name, &mut later).await?,
+        () => plain(aws, asked, cx, &name, &mut later).await?,
     };
     let id = made.and_then(|i| i.dbi_resource_id).ok_or_else(|| Failure::new(&doing, "empty answer"))?;
     object.set("id", &id);
@@ -76,6 +77,17 @@ pub(super) async fn create(aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -
         rds::wait_available(aws, &id, "update", cx.timeouts.of("update")).await?;
     }
     Ok(())
+}
+
+/// What is asked for with the texts that are planned in lower case as the configuration writes them: so they are sent.
+fn as_written(object: &Object, cx: &OpContext<'_>) -> Object {
+    let mut asked = object.clone();
+    for name in ["engine", "maintenance_window"] {
+        if let Some(text) = Part::new(cx.config).opt_str(name) {
+            asked.set(name, text);
+        }
+    }
+    asked
 }
 
 /// The password as given, or from the argument that is never stored.

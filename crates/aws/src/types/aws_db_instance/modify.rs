@@ -3,7 +3,7 @@
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder;
 use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 use infra_catalog::OpContext;
-use infra_provider::{Failure, Object};
+use infra_provider::{Failure, Object, Part};
 
 use super::create::password;
 use super::given::given;
@@ -136,7 +136,6 @@ pub(super) fn arguments(
         new_db_instance_identifier: str "identifier",
         db_instance_class: str "instance_class",
         license_model: str "license_model",
-        preferred_maintenance_window: str "maintenance_window",
         manage_master_user_password: bool "manage_master_user_password",
         monitoring_interval: i32 "monitoring_interval",
         monitoring_role_arn: str "monitoring_role_arn",
@@ -146,6 +145,12 @@ pub(super) fn arguments(
         db_port_number: i32 "port",
         publicly_accessible: bool "publicly_accessible",
     );
+    if differs(&["maintenance_window"]) {
+        // As it is written: the plan has it in lower case.
+        let written = Part::new(cx.config).opt_str("maintenance_window");
+        let window = written.unwrap_or_else(|| object.str("maintenance_window").to_string());
+        call = call.preferred_maintenance_window(window);
+    }
     if differs(&["replica_mode"]) {
         call = given!(call, object; set_replica_mode: replica_mode "replica_mode");
     }
