@@ -41,20 +41,29 @@ const VERSIONED: [&str; 10] = [
 #[async_trait]
 impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
-        let names = || objects.iter().map(|o| o.id().to_string());
-        let (values, descriptions, unchanged) = tokio::join!(
-            in_chunks(names(), VALUES, |names| values(aws, names)),
-            in_chunks(names(), DESCRIPTIONS, |names| descriptions(aws, names)),
+        // One that was imported by its ARN keeps it as its id.
+        let (arns, names) = objects.iter().map(|o| o.id().to_string()).partition::<Vec<_>, _>(|id| is_arn(id));
+        let (values, by_arn, described, unchanged) = tokio::join!(
+            in_chunks(names.clone(), VALUES, |names| values(aws, names)),
+            in_chunks(arns, 1, |arns| value_by_arn(aws, arns)),
+            in_chunks(names, DESCRIPTIONS, |names| descriptions(aws, names)),
             tagging::unchanged(aws, &objects),
         );
         join_all(objects.into_iter().map(|mut object| async {
-            let Some(value) = values.get(object.id())? else { return Ok(None) };
+            let Some(value) = (if is_arn(object.id()) { &by_arn } else { &values }).get(object.id())? else {
+                return Ok(None);
+            };
+            let name = value.name().unwrap_or_default();
+            let further = match is_arn(object.id()) {
+                true => descriptions(aws, vec![name.to_string()]).await?.pop().map(|(_, description)| description),
+                false => None,
+            };
             // The list of descriptions follows later than the values: what is known of an old parameter stays.
-            let description = descriptions.get(object.id())?;
+            let description = further.as_ref().or(described.get(object.id())?);
             if description.is_none() && object.str("arn").is_empty() {
                 return Ok(None);
             }
-            match unchanged.tags(&object, || tags_of(aws, object.id())).await {
+            match unchanged.tags(&object, || tags_of(aws, name)).await {
                 Ok(tags) => object.set("tags_all", tags),
                 Err(failure) if failure.is(&["InvalidResourceId"]) => return Ok(None),
                 Err(failure) => return Err(failure),
@@ -100,7 +109,7 @@ impl ResourceType for Api {
         if !changed(prior, object, &VERSIONED) {
             return Ok(());
         }
-        let name = object.id().to_string();
+        let name = object.str("name").to_string();
         let config = Part::new(cx.config);
         let unseen = config.opt_str("value_wo");
         let value = match &unseen {
@@ -122,10 +131,9 @@ impl ResourceType for Api {
             .set_key_id(key_of(object).filter(|_| changed(prior, object, &["key_id"])))
             .set_tier(tier.map(|tier| ParameterTier::from(tier.as_str())));
         put(call, format!("updating SSM Parameter ({name})"), &value).await?;
-        if unseen.is_some() {
+        // It stays so also where the value is an ordinary one again, as the provider has it.
+        if unseen.is_some() || prior.bool("has_value_wo") {
             object.set("has_value_wo", true);
-        } else if changed(prior, object, &["value_wo_version"]) {
-            object.unset("has_value_wo");
         }
         if config.is_set("insecure_value") {
             object.set("insecure_value", value);
@@ -147,7 +155,7 @@ impl ResourceType for Api {
         remove: &BTreeMap<String, String>,
         put: &BTreeMap<String, String>,
     ) -> Result<(), Failure> {
-        let name = object.id();
+        let name = object.str("name");
         let doing = || format!("updating tags of SSM Parameter ({name})");
         let kind = ResourceTypeForTagging::Parameter;
         let keys = tags::removed(remove, put);
@@ -164,9 +172,23 @@ impl ResourceType for Api {
     }
 
     async fn delete(&self, aws: &Aws, object: &Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
-        let name = object.id();
+        let name = object.str("name");
         let answer = aws.ssm().delete_parameter().name(name).send().await;
         ignoring(answer.doing(format!("deleting SSM Parameter ({name})")), GONE)
+    }
+}
+
+/// Whether an id is no name: the parameter was imported by its ARN.
+fn is_arn(id: &str) -> bool {
+    id.starts_with("arn:")
+}
+
+/// What an ARN stands for: where names are asked for in bulk ARNs are not known everywhere.
+async fn value_by_arn(aws: &Aws, arns: Vec<String>) -> Result<Vec<(String, Parameter)>, Failure> {
+    let Some(arn) = arns.into_iter().next() else { return Ok(Vec::new()) };
+    match aws.ssm().get_parameter().name(&arn).with_decryption(true).send().await.doing("reading SSM Parameter") {
+        Err(failure) if failure.is(GONE) => Ok(Vec::new()),
+        answer => Ok(answer?.parameter.map(|parameter| (arn, parameter)).into_iter().collect()),
     }
 }
 
@@ -244,9 +266,11 @@ fn fill(object: &mut Object, value: &Parameter, description: Option<&ParameterMe
     if insecure {
         object.set("insecure_value", value.value());
     } else {
-        object.set("value", value.value().filter(|_| !object.bool("has_value_wo")));
+        object.set("value", value.value());
     }
-    object.set("id", &name);
+    if object.bool("has_value_wo") {
+        object.set("value", "");
+    }
     object.set("name", &name);
     object.set("arn", value.arn());
     object.set("data_type", value.data_type());
