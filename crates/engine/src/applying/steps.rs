@@ -102,9 +102,14 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
     // What used an object stops using it before it goes; what it is replaced by is used before the old one goes.
     for &(user, made) in &makes {
         for needed in stored_dependencies(plan, user).iter().flat_map(|d| by_address.get(d)).flatten() {
-            let change = &plan.changes[*needed];
-            if *needed != user && change.action != Action::DeleteThenCreate && !apart(plan, user, *needed) {
-                builder.soft_edge(made, builder.destroy[needed]);
+            if *needed == user || apart(plan, user, *needed) {
+                continue;
+            }
+            match (plan.changes[user].action, plan.changes[*needed].action) {
+                (_, Action::DeleteThenCreate) => {}
+                // Its old object, which goes first, was what used it.
+                (Action::DeleteThenCreate, Action::Delete) => builder.soft_edge(builder.destroy[needed], made),
+                _ => builder.soft_edge(made, builder.destroy[needed]),
             }
         }
         let Some(node) = node_of(user) else { continue };
