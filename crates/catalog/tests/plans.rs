@@ -339,6 +339,10 @@ fn open_value(json: &Json, ty: &Type) -> Value {
         _ if json.is_null() => Value::null(ty.clone()),
         Type::List(t) => Value::list((**t).clone(), parts(t)),
         Type::Set(t) => Value::set((**t).clone(), parts(t)),
+        Type::Map(t) => {
+            let members = json.as_object().into_iter().flatten().map(|(k, e)| (k.as_str(), open_value(e, t)));
+            Value::map((**t).clone(), members)
+        }
         Type::Object(o) => {
             let member = |name: &str, t: &Type| open_value(json.get(name).unwrap_or(&Json::Null), t);
             Value::object(o.attributes.iter().map(|(name, t)| (name.clone(), member(name, t))))

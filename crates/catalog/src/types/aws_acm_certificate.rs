@@ -16,6 +16,7 @@ pub struct Rules;
 const IMPORTED: [&str; 3] = ["certificate_body", "certificate_chain", "private_key"];
 const NAMES: &str = "subject_alternative_names";
 const OPTIONS: &str = "domain_validation_options";
+const OPTION: [&str; 4] = ["domain_name", "resource_record_name", "resource_record_type", "resource_record_value"];
 
 impl TypeRules for Rules {
     fn validate(&self, config: &Value, problems: &mut Vec<Problem>) {
@@ -66,45 +67,41 @@ impl TypeRules for Rules {
     }
 }
 
-/// A certificate is for its domain and for the alternative names; DNS validation wants one record for each.
+/// A certificate is for its domain and for the alternative names; DNS validation wants one record for each. What is not
+/// known yet counts as nothing here: an open domain is one of no name, and open alternative names are none.
 fn names(diff: &mut Diff<'_>) {
-    if !diff.may_change("domain_name") && !diff.may_change(NAMES) {
+    if !diff.has_changes(&["domain_name", NAMES]) {
         return;
     }
-    let domain = diff.new("domain_name");
+    let domain = diff.config.get("domain_name").filter(|v| !v.is_null()).cloned();
+    let domain = domain.unwrap_or_else(|| diff.new("domain_name")).as_str().unwrap_or("").to_string();
     let given = match diff.config.get(NAMES) {
-        Some(given) if !given.is_null() => given.clone(),
-        _ => Value::strings::<&str>([]),
+        Some(given) if !given.is_wholly_known() => Value::null(given.ty()),
+        _ => diff.new(NAMES),
     };
-    if !domain.is_known() || !given.is_wholly_known() {
-        diff.set_new_computed(NAMES);
-        diff.set_new_computed(OPTIONS);
-        return;
-    }
-    let Some(domain) = domain.as_str().filter(|name| !name.is_empty()) else { return };
     let given = given.elements().unwrap_or(&[]).iter().filter_map(Value::as_str);
-    let all: BTreeSet<String> = given.chain([domain]).map(str::to_string).collect();
-    let before: BTreeSet<String> = diff.was().strings(NAMES).into_iter().collect();
-    diff.set_new(NAMES, Value::set(Type::String, all.iter().map(Value::string)));
-    if all == before && !diff.has_change("domain_name") {
-        return;
-    }
-    let method = diff.new("validation_method");
-    if method.as_str() == Some("DNS") {
-        let unknown = || Value::unknown(Type::String);
-        let options = all.iter().map(|name| {
-            Value::object([
-                ("domain_name", Value::string(name)),
-                ("resource_record_name", unknown()),
-                ("resource_record_type", unknown()),
-                ("resource_record_value", unknown()),
-            ])
-        });
-        let element = Type::object(
-            ["domain_name", "resource_record_name", "resource_record_type", "resource_record_value"]
-                .map(|name| (name, Type::String)),
-        );
+    let all: BTreeSet<String> = given.map(str::to_string).chain([domain]).collect();
+    if diff.new("validation_method").as_str() == Some("DNS") {
+        let before = diff.old(OPTIONS);
+        let element = Type::object(OPTION.map(|name| (name, Type::String)));
+        let options: Vec<Value> = all.iter().map(|name| option(&before, name)).collect();
         diff.set_new(OPTIONS, Value::set(element, options));
+    }
+    diff.set_new(NAMES, Value::set(Type::String, all.iter().map(Value::string)));
+}
+
+/// The record that validates a name: of one that was there already it stays.
+fn option(before: &Value, domain: &str) -> Value {
+    let of_domain = |o: &&Value| o.get("domain_name").and_then(Value::as_str).unwrap_or("") == domain;
+    match before.elements().unwrap_or(&[]).iter().find(of_domain) {
+        Some(old) => Value::object(OPTION.map(|name| {
+            let text = old.get(name).and_then(Value::as_str).unwrap_or("");
+            (name, Value::string(text))
+        })),
+        None => Value::object(OPTION.map(|name| {
+            let known = name == "domain_name" && !domain.is_empty();
+            (name, if known { Value::string(domain) } else { Value::unknown(Type::String) })
+        })),
     }
 }
 
@@ -113,17 +110,14 @@ fn renewal(diff: &mut Diff<'_>) {
     if diff.is_create() {
         return;
     }
-    if diff.was().bool("pending_renewal") {
+    let was = diff.was();
+    if diff.has_change("early_renewal_duration") {
+        // One that is not known yet is none.
+        let early = diff.new("early_renewal_duration").as_str().unwrap_or("").to_string();
+        let due = renewal_is_due(was.str("renewal_eligibility"), was.str("not_after"), &early, SystemTime::now());
+        diff.set_new("pending_renewal", Value::bool(due));
+    } else if was.bool("pending_renewal") {
         diff.set_new_computed("pending_renewal");
-    } else if diff.may_change("early_renewal_duration") {
-        if diff.is_known("early_renewal_duration") {
-            let was = diff.was();
-            let early = diff.new("early_renewal_duration").as_str().unwrap_or("").to_string();
-            let due = renewal_is_due(was.str("renewal_eligibility"), was.str("not_after"), &early, SystemTime::now());
-            diff.set_new("pending_renewal", Value::bool(due));
-        } else {
-            diff.set_new_computed("pending_renewal");
-        }
     }
 }
 

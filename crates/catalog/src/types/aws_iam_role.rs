@@ -41,7 +41,7 @@ impl TypeRules for Rules {
     }
 
     fn suppress(&self, key: Key<'_>, old: &str, new: &str, _around: Around<'_>) -> bool {
-        key.is(&["assume_role_policy"]) && policy::same(old, new)
+        (key.is(&["assume_role_policy"]) || key.is(&["inline_policy", "policy"])) && policy::same(old, new)
     }
 
     fn state_form(&self, key: Key<'_>, value: &Value) -> Option<Value> {
@@ -54,9 +54,10 @@ impl TypeRules for Rules {
     }
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
+        // A set of which nothing is known counts as none.
         let new = diff.new("inline_policy");
         if !diff.is_create()
-            && new.is_wholly_known()
+            && (new.is_wholly_known() || !new.is_known())
             && same_policies(&policies(&diff.old("inline_policy")), &policies(&new))
         {
             diff.keep("inline_policy");
@@ -75,14 +76,15 @@ pub fn policies(value: &Value) -> BTreeMap<String, String> {
     value.elements().unwrap_or(&[]).iter().map(|e| (text(e, "name"), text(e, "policy"))).collect()
 }
 
-/// Whether two sets of inline policies mean the same. One block without a document says that there are none.
+/// Whether a set of inline policies means the same as the one that there was. One block without a name and a document says
+/// that there are none, and one without a document was none.
 pub fn same_policies(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> bool {
     let none = |policies: &BTreeMap<String, String>| match policies.len() {
         0 => true,
         1 => policies.values().all(|document| matches!(document.trim(), "" | "{}")),
         _ => false,
     };
-    (none(a) && none(b))
+    (none(a) && none(b) && b.keys().all(String::is_empty))
         || (a.len() == b.len()
             && a.iter().all(|(name, document)| b.get(name).is_some_and(|other| policy::equivalent(document, other))))
 }

@@ -73,18 +73,16 @@ impl TypeRules for Rules {
     }
 
     fn customise(&self, diff: &mut Diff<'_>) -> Result<(), Vec<Problem>> {
-        // On create the one that is not written is unknown, which is no change.
+        if diff.is_create() {
+            return Ok(());
+        }
         let given = |name: &str| diff.config.get(name).filter(|v| !v.is_null());
-        // Of what is not known at all the plan keeps what there is: it may change all the same.
-        let may_change = |name: &str| diff.may_change(name) || given(name).is_some_and(|v| !v.is_known());
-        let subnets = given("subnets").is_some() && may_change("subnets");
-        let mapping = given("subnet_mapping").is_some_and(|v| !v.is_empty()) && may_change("subnet_mapping");
-        if !diff.is_create() {
-            match text(&diff.planned, "load_balancer_type").as_str() {
-                "application" => application(diff, mapping),
-                "network" => network(diff, subnets, mapping),
-                _ => return Ok(()),
-            }
+        let subnets = given("subnets").is_some() && diff.has_change("subnets");
+        let mapping = given("subnet_mapping").is_some_and(|v| !v.is_empty()) && diff.has_change("subnet_mapping");
+        match text(&diff.planned, "load_balancer_type").as_str() {
+            "application" => application(diff, mapping),
+            "network" => network(diff, subnets, mapping),
+            _ => return Ok(()),
         }
         // Each tells the other: what AWS makes of it is known afterwards.
         if subnets {
@@ -99,7 +97,7 @@ impl TypeRules for Rules {
 
 /// Which moves of subnet mappings an application load balancer makes in place: to as many others always.
 fn application(diff: &mut Diff<'_>, mapping: bool) {
-    if !mapping || !diff.new("subnet_mapping").is_known() {
+    if !mapping || !is_written(diff, "subnet_mapping") {
         return;
     }
     let (old, new) = (mapped_subnets(&diff.old("subnet_mapping")), mapped_subnets(&diff.new("subnet_mapping")));
@@ -118,7 +116,7 @@ fn application(diff: &mut Diff<'_>, mapping: bool) {
 fn network(diff: &mut Diff<'_>, subnets: bool, mapping: bool) {
     let (old, new) = (mapped_subnets(&diff.old("subnet_mapping")), mapped_subnets(&diff.new("subnet_mapping")));
     if mapping
-        && diff.new("subnet_mapping").is_known()
+        && is_written(diff, "subnet_mapping")
         && new.len() != old.len()
         && (new.len() < old.len() || !old.iter().all(|m| new.contains(m)))
     {
@@ -127,7 +125,7 @@ fn network(diff: &mut Diff<'_>, subnets: bool, mapping: bool) {
     if mapping {
         compared_again(diff);
     }
-    if subnets && diff.new("subnets").is_known() && diff.new("subnets").len() <= diff.old("subnets").len() {
+    if subnets && is_written(diff, "subnets") && diff.new("subnets").len() <= diff.old("subnets").len() {
         diff.force_new_attribute("subnets");
     }
     let (old, new) = (diff.old("security_groups"), diff.new("security_groups"));
@@ -137,13 +135,17 @@ fn network(diff: &mut Diff<'_>, subnets: bool, mapping: bool) {
     }
 }
 
+/// Whether what the configuration says is known in all its parts: of the rest nobody can tell whether it replaces.
+fn is_written(diff: &Diff<'_>, name: &str) -> bool {
+    diff.config.get(name).is_some_and(Value::is_wholly_known)
+}
+
 /// A replacement that is asked for where there are as many mappings as before comes to nothing, but everything is written
 /// out once more: what AWS tells of the mappings is not known, and one of nothing stands for each that goes.
 fn compared_again(diff: &mut Diff<'_>) {
     let (was, will) = (diff.old("subnet_mapping"), diff.new("subnet_mapping"));
     let (Some(before), Some(after)) = (was.elements(), will.elements()) else { return };
-    let is_known = diff.config.get("subnet_mapping").is_some_and(Value::is_wholly_known);
-    if !is_known || before.len() != after.len() {
+    if !is_written(diff, "subnet_mapping") || before.len() != after.len() {
         return;
     }
     let (old, new) = (mapped_subnets(&was), mapped_subnets(&will));

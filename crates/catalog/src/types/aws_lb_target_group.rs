@@ -70,7 +70,7 @@ impl TypeRules for Rules {
             ["stickiness", "cookie_duration"] => {
                 matches!(of("protocol").as_str(), "TCP" | "UDP" | "TCP_UDP" | "TLS" | "GENEVE")
             }
-            ["preserve_client_ip"] => perhaps(old).is_some() && perhaps(old) == perhaps(new),
+            ["preserve_client_ip"] => perhaps(old) == perhaps(new),
             _ => false,
         }
     }

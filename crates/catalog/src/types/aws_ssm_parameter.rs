@@ -34,22 +34,14 @@ impl TypeRules for Rules {
         if diff.was().str("tier") == "Advanced" && diff.will().str("tier") == "Standard" {
             diff.force_new_attribute("tier");
         }
-        let unset = |diff: &Diff<'_>, name: &str| diff.config.get(name).is_none_or(Value::is_null);
-        let (value, insecure) = (diff.has_change("value"), diff.has_change("insecure_value"));
-        // On create they are unknown anyway, and count as a change only if they are written.
-        let value = value && !unset(diff, "value");
-        let insecure = insecure && !unset(diff, "insecure_value");
-        if value {
+        if diff.has_change("value") {
             diff.set_new_computed("version");
         }
-        if insecure && unset(diff, "value") {
+        // Each of the two is forgotten over a change of the other: so the second follows the first.
+        if diff.has_change("insecure_value") {
             diff.set_new_computed("value");
-            // That is a change of the value where there was one, and what the configuration says is forgotten over it.
-            if !diff.was().str("value").is_empty() {
-                diff.set_new_computed("insecure_value");
-            }
         }
-        if value && unset(diff, "insecure_value") {
+        if diff.has_change("value") {
             diff.set_new_computed("insecure_value");
         }
         if diff.has_change("value_wo_version") {

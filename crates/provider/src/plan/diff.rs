@@ -73,9 +73,11 @@ impl<'a> Diff<'a> {
     /// `HasChange`, so is an unknown value: ask [`Diff::is_known`] for that.
     pub fn has_change(&self, name: &str) -> bool {
         let new = self.new(name);
-        // The plan of a computed collection stays as it is where nothing is known of the configured one.
-        let is_known = new.is_known() && self.config.get(name).is_none_or(Value::is_known);
-        let new = if is_known { new } else { zero_like(&new.ty()) };
+        // The plan of a computed attribute stays as it is where the configured text is empty, and where nothing is known of
+        // a configured collection; what is configured counts.
+        let given = |v: &Value| v.is_known() && v.as_str() != Some("");
+        let is_given = new.is_known() && self.config.get(name).is_none_or(given);
+        let new = if is_given { new } else { zero_like(&new.ty()) };
         !same_or_zero(&self.old(name), &new)
     }
     /// Whether a top-level attribute changes or may change: as [`Diff::has_change`], and an unknown value differs.
