@@ -67,18 +67,21 @@ impl TypeRules for Rules {
     }
 }
 
-/// A certificate is for its domain and for the alternative names; DNS validation wants one record for each. What is not
-/// known yet counts as nothing here: an open domain is one of no name, and open alternative names are none.
+/// A certificate is for its domain and for the alternative names; DNS validation wants one record for each. As long as one
+/// of them is not known, neither is what there will be. (The provider plans without it, and then fails in the apply.)
 fn names(diff: &mut Diff<'_>) {
+    let is_open = |name: &str| diff.config.get(name).is_some_and(|v| !v.is_wholly_known());
+    if is_open("domain_name") || is_open(NAMES) {
+        diff.set_new_computed(NAMES);
+        diff.set_new_computed(OPTIONS);
+        return;
+    }
     if !diff.has_changes(&["domain_name", NAMES]) {
         return;
     }
     let domain = diff.config.get("domain_name").filter(|v| !v.is_null()).cloned();
     let domain = domain.unwrap_or_else(|| diff.new("domain_name")).as_str().unwrap_or("").to_string();
-    let given = match diff.config.get(NAMES) {
-        Some(given) if !given.is_wholly_known() => Value::null(given.ty()),
-        _ => diff.new(NAMES),
-    };
+    let given = diff.new(NAMES);
     let given = given.elements().unwrap_or(&[]).iter().filter_map(Value::as_str);
     let all: BTreeSet<String> = given.map(str::to_string).chain([domain]).collect();
     if diff.new("validation_method").as_str() == Some("DNS") {
@@ -111,8 +114,9 @@ fn renewal(diff: &mut Diff<'_>) {
         return;
     }
     let was = diff.was();
-    if diff.has_change("early_renewal_duration") {
-        // One that is not known yet is none.
+    if diff.config.get("early_renewal_duration").is_some_and(|v| !v.is_known()) {
+        diff.set_new_computed("pending_renewal");
+    } else if diff.has_change("early_renewal_duration") {
         let early = diff.new("early_renewal_duration").as_str().unwrap_or("").to_string();
         let due = renewal_is_due(was.str("renewal_eligibility"), was.str("not_after"), &early, SystemTime::now());
         diff.set_new("pending_renewal", Value::bool(due));

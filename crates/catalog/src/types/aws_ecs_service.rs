@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use infra_provider::Problem;
 use infra_provider::plan::{Around, Diff, Key, TypeRules};
-use infra_value::{Type, Value};
+use infra_value::Value;
 use serde_json::Value as Json;
 
 use super::aws_ecs_cluster_capacity_providers::check_strategy;
@@ -96,7 +96,7 @@ impl TypeRules for Rules {
         if !diff.is_create() && !same_strategy(&diff.old(STRATEGY), &diff.new(STRATEGY)) {
             let some = |v: &Value| v.len().is_some_and(|n| n > 0);
             if !forced || some(&diff.old(STRATEGY)) != some(&diff.new(STRATEGY)) {
-                replace_for_strategy(diff);
+                diff.force_new_attribute(STRATEGY);
             }
         }
         triggers(diff, forced);
@@ -164,34 +164,6 @@ fn same_strategy(old: &Value, new: &Value) -> bool {
     };
     let (old, new) = (items(old), items(new));
     old.is_some() && old == new
-}
-
-/// Another strategy replaces the service. As long as a part of it is not known, what is known counts; everything is written
-/// out once more then, with an item of nothing for those that are open.
-fn replace_for_strategy(diff: &mut Diff<'_>) {
-    let (old, new) = (diff.old(STRATEGY), diff.new(STRATEGY));
-    if !new.is_known() {
-        diff.keep(STRATEGY);
-        return;
-    }
-    let Some(item) = new.ty().element().filter(|_| !new.is_wholly_known()).cloned() else {
-        diff.force_new_attribute(STRATEGY);
-        return;
-    };
-    let nothing = Value::object([
-        ("base", Value::null(Type::Number)),
-        ("capacity_provider", Value::string("")),
-        ("weight", Value::null(Type::Number)),
-    ]);
-    let items = |v: &Value| v.elements().unwrap_or(&[]).to_vec();
-    let (old, mut all) = (items(&old), items(&new));
-    let known: Vec<&Value> = all.iter().filter(|item| item.is_wholly_known()).collect();
-    let differs = known.len() != old.len() || old.iter().any(|item| !known.contains(&item));
-    all.push(nothing);
-    diff.set_new(STRATEGY, Value::set(item, all));
-    if differs {
-        diff.force_new_attribute(STRATEGY);
-    }
 }
 
 /// Triggers count only together with `force_new_deployment`, and not when all of them are removed.
