@@ -67,6 +67,18 @@ fn go_number(double: f64) -> String {
     double.to_string()
 }
 
+/// How Go's reader of JSON calls what stands in a text, in its errors.
+pub(crate) fn kind_of(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
 /// The keys of all objects in their order as bytes.
 pub(crate) fn sorted(json: Json) -> Json {
     match json {

@@ -3,7 +3,7 @@
 use infra_provider::{Object, Part};
 use serde_json::{Map, Value as Json};
 
-use crate::json_text::{compact, indented, sorted};
+use crate::json_text::{compact, indented, kind_of, sorted};
 
 /// The version that a document has where none is given.
 const PRESENT: &str = "2012-10-17";
@@ -342,7 +342,7 @@ fn parse_conditions(json: Option<&Json>) -> Result<Vec<Condition>, String> {
     let members = |json: Option<&Json>, go_type: &str| match json {
         None | Some(Json::Null) => Ok(Map::new()),
         Some(Json::Object(members)) => Ok(members.clone()),
-        Some(other) => Err(format!("json: cannot unmarshal {} into Go value of type {go_type}", json_kind(other))),
+        Some(other) => Err(format!("json: cannot unmarshal {} into Go value of type {go_type}", kind_of(other))),
     };
     let mut conditions = Vec::new();
     for (test, variables) in members(json, "map[string]map[string]interface {}")? {
@@ -357,18 +357,6 @@ fn parse_conditions(json: Option<&Json>) -> Result<Vec<Condition>, String> {
         }
     }
     Ok(conditions)
-}
-
-/// How Go's reader of JSON calls what stands in a text.
-fn json_kind(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
 }
 
 fn conditions_json(conditions: &[Condition]) -> Json {

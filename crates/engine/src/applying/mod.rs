@@ -129,13 +129,10 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
     let mut world = World::new(config, functions, workspace, variables, Box::new(|_| infra_value::Type::Dynamic));
     world.applying = true;
     world.report(problems);
-    let among = match plan.targets.is_empty() {
-        true => (0..graph.nodes.len()).collect(),
-        false => targets::wanted(&graph, &plan.targets, &plan.prior_state, false),
-    };
+    let wanted = wanted(plan, &graph);
     let applier = Applier {
         world,
-        creating_first: graph.forced_instances(config, &among),
+        creating_first: graph.forced_instances(config, &wanted),
         graph,
         registry,
         plan,
@@ -158,18 +155,33 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
     };
     applier.book.take_over(settled);
     tokio::select! {
-        () = applier.run() => {}
+        () = applier.run(&wanted) => {}
         () = applier.book.keep_up() => {}
     }
     applier.finish()
 }
 
+/// The nodes that an apply visits: a destroy only the providers that it needs, and what these depend on.
+fn wanted(plan: &Plan, graph: &Graph) -> BTreeSet<usize> {
+    let all = 0..graph.nodes.len();
+    if plan.mode == PlanMode::Destroy {
+        let used = |i: &usize| match &graph.nodes[*i] {
+            Node::Provider(p) => plan.changes.iter().any(|c| c.provider == *p),
+            _ => false,
+        };
+        return targets::with_dependencies(graph, all.filter(used));
+    }
+    if plan.targets.is_empty() {
+        return all.collect();
+    }
+    targets::wanted(graph, &plan.targets, &plan.prior_state, false)
+}
+
 impl Applier<'_> {
-    async fn run(&self) {
-        let wanted = self.wanted();
+    async fn run(&self, wanted: &BTreeSet<usize>) {
         self.note_unchanged();
-        let steps = steps::of_plan(self.plan, &self.graph, &wanted);
-        self.ephemerals.expect(&self.graph, &wanted);
+        let steps = steps::of_plan(self.plan, &self.graph, wanted);
+        self.ephemerals.expect(&self.graph, wanted);
         let work = walk(&steps.before, |i| {
             let step = steps.steps[i];
             async move {
@@ -201,21 +213,6 @@ impl Applier<'_> {
         observed::ended(&span, good);
         self.done.set(self.done.get() + 1);
         good
-    }
-
-    fn wanted(&self) -> BTreeSet<usize> {
-        let all = 0..self.graph.nodes.len();
-        if self.plan.mode == PlanMode::Destroy {
-            let used = |i: &usize| match &self.graph.nodes[*i] {
-                Node::Provider(p) => self.plan.changes.iter().any(|c| c.provider == *p),
-                _ => false,
-            };
-            return targets::with_dependencies(&self.graph, all.filter(used));
-        }
-        if self.plan.targets.is_empty() {
-            return all.collect();
-        }
-        targets::wanted(&self.graph, &self.plan.targets, &self.plan.prior_state, false)
     }
 
     /// Whether what is made of a change is replaced by creating first, as far as this run can tell: the next refresh says

@@ -93,23 +93,18 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
             builder.edge(*end, step);
         }
         // What depends on an object goes before it.
-        for needed in stored_dependencies(plan, i).iter().flat_map(|d| by_address.get(d)).flatten() {
-            if *needed != i && !apart(plan, i, *needed) {
-                builder.soft_edge(step, builder.destroy[needed]);
-            }
+        for needed in depended_on(plan, i, &by_address) {
+            builder.soft_edge(step, builder.destroy[&needed]);
         }
     }
     // What used an object stops using it before it goes; what it is replaced by is used before the old one goes.
     for &(user, made) in &makes {
-        for needed in stored_dependencies(plan, user).iter().flat_map(|d| by_address.get(d)).flatten() {
-            if *needed == user || apart(plan, user, *needed) {
-                continue;
-            }
-            match (plan.changes[user].action, plan.changes[*needed].action) {
+        for needed in depended_on(plan, user, &by_address) {
+            match (plan.changes[user].action, plan.changes[needed].action) {
                 (_, Action::DeleteThenCreate) => {}
                 // Its old object, which goes first, was what used it.
-                (Action::DeleteThenCreate, Action::Delete) => builder.soft_edge(builder.destroy[needed], made),
-                _ => builder.soft_edge(made, builder.destroy[needed]),
+                (Action::DeleteThenCreate, Action::Delete) => builder.soft_edge(builder.destroy[&needed], made),
+                _ => builder.soft_edge(made, builder.destroy[&needed]),
             }
         }
         let Some(node) = node_of(user) else { continue };
@@ -134,10 +129,8 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
         if put_aside {
             continue;
         }
-        for needed in stored_dependencies(plan, gone).iter().flat_map(|d| made.get(d)).flatten() {
-            if *needed != gone && !apart(plan, gone, *needed) {
-                builder.soft_edge(step, builder.make[needed]);
-            }
+        for needed in depended_on(plan, gone, &made) {
+            builder.soft_edge(step, builder.make[&needed]);
         }
     }
     Steps { steps: builder.steps, before: builder.before }
@@ -151,6 +144,13 @@ fn named(plan: &Plan, part: &Part, changes: &[usize]) -> Option<Vec<usize>> {
         let named = changes.iter().copied().filter(|i| part.holds(&plan.changes[*i].address.key));
         named.collect()
     })
+}
+
+/// Of changes by their address those of what the object of a change depended on when it was last written.
+fn depended_on(plan: &Plan, change: usize, by_address: &HashMap<String, Vec<usize>>) -> Vec<usize> {
+    let dependencies = stored_dependencies(plan, change);
+    let named = dependencies.iter().flat_map(|address| by_address.get(address)).flatten().copied();
+    named.filter(|needed| *needed != change && !apart(plan, change, *needed)).collect()
 }
 
 /// Whether two objects belong to different instances of one module: these do not wait for each other.

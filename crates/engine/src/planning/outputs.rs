@@ -85,18 +85,13 @@ impl Planner<'_> {
         for name in stored.keys().chain(declared) {
             let gone = destroy && self.options.targets.is_empty() || !destroy && !outputs.contains_key(name);
             if gone && !self.world.has_errors() {
-                let (before, mut sensitive) = before(name);
-                let before = match found(name) {
-                    Some(found) => found,
-                    None if stored.contains_key(name) => before,
-                    None => continue,
-                };
-                if !stored.contains_key(name) {
-                    if before.is_null() {
-                        continue;
+                let (before, sensitive) = match (found(name), stored.get(name)) {
+                    (found, Some(stored)) => (found.unwrap_or_else(|| stored.value.clone()), stored.sensitive),
+                    (Some(found), None) if !found.is_null() => {
+                        (found, outputs.get(name).is_some_and(|output| output.sensitive))
                     }
-                    sensitive = outputs.get(name).is_some_and(|output| output.sensitive);
-                }
+                    (_, None) => continue,
+                };
                 let after = Value::null(Type::Dynamic);
                 let change = OutputChange { action: Action::Delete, before, after, sensitive, sensitive_after: false };
                 changes.insert(name.clone(), change);

@@ -80,7 +80,7 @@ pub(super) async fn create(aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -
 }
 
 /// What is asked for with the texts that are planned in lower case as the configuration writes them: so they are sent.
-fn as_written(object: &Object, cx: &OpContext<'_>) -> Object {
+pub(super) fn as_written(object: &Object, cx: &OpContext<'_>) -> Object {
     let mut asked = object.clone();
     for name in ["engine", "maintenance_window"] {
         if let Some(text) = Part::new(cx.config).opt_str(name) {

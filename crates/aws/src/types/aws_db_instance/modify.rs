@@ -3,9 +3,9 @@
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder;
 use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 use infra_catalog::OpContext;
-use infra_provider::{Failure, Object, Part};
+use infra_provider::{Failure, Object};
 
-use super::create::password;
+use super::create::{as_written, password};
 use super::given::given;
 use super::{blue_green, role_not_usable};
 use crate::error::Doing;
@@ -146,10 +146,7 @@ pub(super) fn arguments(
         publicly_accessible: bool "publicly_accessible",
     );
     if differs(&["maintenance_window"]) {
-        // As it is written: the plan has it in lower case.
-        let written = Part::new(cx.config).opt_str("maintenance_window");
-        let window = written.unwrap_or_else(|| object.str("maintenance_window").to_string());
-        call = call.preferred_maintenance_window(window);
+        call = call.preferred_maintenance_window(as_written(object, cx).str("maintenance_window"));
     }
     if differs(&["replica_mode"]) {
         call = given!(call, object; set_replica_mode: replica_mode "replica_mode");

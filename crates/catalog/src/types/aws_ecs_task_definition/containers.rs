@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::json_text::kind_of;
 use crate::validate::json_documents;
 
 use super::shape::{CONTAINER, Record, Shape};
@@ -306,17 +307,6 @@ fn mismatch(json: &Json, owner: &str, at: &str, wanted: &str) -> String {
     match at {
         "" => format!("json: cannot unmarshal {} into Go value of type {wanted}", kind_of(json)),
         _ => format!("json: cannot unmarshal {} into Go struct field {owner}.{at} of type {wanted}", kind_of(json)),
-    }
-}
-
-fn kind_of(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
     }
 }
 
