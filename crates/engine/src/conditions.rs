@@ -132,6 +132,12 @@ pub(crate) struct Rules<'r> {
 impl Rules<'_> {
     /// Evaluates each of them, and notes and tells what came of it. False if one of them is an error.
     pub fn check(&self, world: &World<'_>, scope: &dyn Scope) -> bool {
+        if self.kind == CheckKind::Resource && world.failed_conditions.is_none() {
+            if !self.rules.is_empty() {
+                world.conditions.borrow_mut().expect(self.kind, self.config_address.clone());
+            }
+            return true;
+        }
         let mut holds = true;
         for rule in self.rules {
             let (status, message) = match evaluate_rule(rule, scope) {
@@ -295,7 +301,7 @@ pub(crate) fn check_output(
     scope: &dyn Scope,
 ) -> Result<(), Diagnostics> {
     let (config_address, object_address) = prefixed(module, &format!("output.{}", output.name));
-    let Some(severity) = world.output_rules else {
+    let Some(severity) = world.failed_conditions else {
         if module.is_root() && !output.preconditions.is_empty() {
             let mut results = world.conditions.borrow_mut();
             results.note(CheckKind::Output, config_address, object_address, CheckStatus::Unknown, None);

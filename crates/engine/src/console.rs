@@ -9,7 +9,7 @@ use infra_lang::config::Config;
 use infra_lang::eval::Scope;
 use infra_lang::functions::FunctionContext;
 use infra_state::State;
-use infra_value::{Type, Value};
+use infra_value::Value;
 
 use crate::codec;
 use crate::expand::{Repetition, Shape};
@@ -42,7 +42,7 @@ pub async fn console<T>(inputs: ConsoleInputs<'_>, ask: impl FnOnce(&dyn Scope, 
         let unknown = || Value::unknown(variable.ty.without_optional());
         variables.entry(name.clone()).or_insert_with(unknown);
     }
-    let world = World::new(config, functions, workspace, variables, Box::new(|_| Type::Dynamic));
+    let world = World::new(config, functions, workspace, variables, registry);
     for module in config.modules() {
         crate::planning::expand_module(&world, &module.path);
         let instances = world.modules.borrow().instances.get(&module.path).cloned().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! `-target`: which parts of the graph are looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use infra_address::{ModulePath, ResourceInstance, Target, parse_target};
+use infra_address::{ModulePath, ResourceInstance, ResourceMode, Target};
 use infra_diag::Diagnostic;
 use infra_state::State;
 
@@ -29,12 +29,31 @@ pub(crate) fn names_block(target: &Target, module: &ModulePath, resource: &infra
     }
 }
 
-/// Whether a resource's address without keys, as a state lists dependencies, is what a target names or in it.
-pub(crate) fn names_path(target: &Target, path: &str) -> bool {
-    match parse_target(path) {
-        Ok(Target::Resource(r)) => names_block(target, &r.module.path(), &r.resource),
-        _ => false,
+/// What a destroy takes away: the instances that the targets name, and those that depended on one when they were last
+/// written. Instances of one module in several do not depend on each other.
+pub(crate) fn destroyed(targets: &[Target], state: &State) -> BTreeSet<ResourceInstance> {
+    let mut users: HashMap<&str, Vec<ResourceInstance>> = HashMap::new();
+    let mut open = Vec::new();
+    for (address, _, slot) in state.instances().filter(|(a, _, _)| a.resource.mode == ResourceMode::Managed) {
+        for used in slot.objects().flat_map(|(_, object)| &object.dependencies) {
+            users.entry(used).or_default().push(address.clone());
+        }
+        if targets.iter().any(|t| t.contains(&address)) {
+            open.push(address);
+        }
     }
+    let mut destroyed = BTreeSet::new();
+    while let Some(address) = open.pop() {
+        let users = users.get(&*address.config_address()).into_iter().flatten();
+        open.extend(users.filter(|user| !destroyed.contains(*user) && !are_apart(user, &address)).cloned());
+        destroyed.insert(address);
+    }
+    destroyed
+}
+
+/// Whether two objects belong to different instances of one module.
+pub(crate) fn are_apart(one: &ResourceInstance, other: &ResourceInstance) -> bool {
+    one.module != other.module && one.module.path() == other.module.path()
 }
 
 /// The nodes that the targets need. When destroying, also what depends on a target, since it goes with it.

@@ -21,12 +21,7 @@ use crate::{expand, imports, marks, provisioner, secrets};
 /// resources and the outputs of modules are unknown; nothing is called.
 pub fn validate(config: &Config, registry: &Registry, functions: &FunctionContext<'_>) -> Diagnostics {
     let (_, problems) = Graph::build(config, registry, &Default::default());
-    // Types of resources are looked up in the root module's terms; a name means the same provider nearly everywhere.
-    let ty_of = |resource: &infra_address::Resource| {
-        let source = infra_address::ProviderSource::parse(resource.implied_provider());
-        registry.schema(&source, resource.mode, &resource.ty).map_or(Type::Dynamic, |s| s.block.ty())
-    };
-    let mut world = World::new(config, functions, "default", BTreeMap::new(), Box::new(ty_of));
+    let mut world = World::new(config, functions, "default", BTreeMap::new(), registry);
     world.validating = true;
     world.report(problems.into_iter().filter(|p| p.summary != SELF_REFERENCE));
     for module in config.modules() {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use infra_address::{InstanceKey, ModuleInstance, ModulePath, Resource, ResourceMode};
+use infra_address::{InstanceKey, ModuleInstance, ModulePath, ProviderSource, Resource, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics, Severity, SourceRange};
 use infra_lang::config::{Config, Module};
 use infra_lang::eval::{Scope, Subject, evaluate};
@@ -16,6 +16,7 @@ use infra_value::{Marks, Type, Value};
 
 use crate::conditions;
 use crate::expand::{Repetition, Shape};
+use crate::registry::Registry;
 
 /// What a run is about, and what is known so far.
 pub(crate) struct World<'a> {
@@ -29,12 +30,12 @@ pub(crate) struct World<'a> {
     pub applying: bool,
     /// Nothing is known but the configuration: variables and resources are unknown.
     pub validating: bool,
-    /// What it is if a precondition of an output does not hold; `None` where they are not looked at.
-    pub output_rules: Option<Severity>,
+    /// What it is if a condition of a resource or of an output does not hold; `None` where they are not looked at.
+    pub failed_conditions: Option<Severity>,
     /// The root module's variables, converted.
     pub variables: BTreeMap<Arc<str>, Value>,
-    /// What a resource is before it is planned, where [`World::validating`]: unknown of its schema's type.
-    pub unknown_resource: Box<dyn Fn(&Resource) -> Type + 'a>,
+    /// Where the types of resources that are not known come from.
+    registry: &'a Registry,
     pub modules: RefCell<Modules>,
     pub resources: RefCell<HashMap<(ModuleInstance, Resource), Expanded>>,
     pub conditions: RefCell<conditions::Results>,
@@ -92,7 +93,7 @@ impl<'a> World<'a> {
         functions: &'a FunctionContext<'a>,
         workspace: &'a str,
         variables: BTreeMap<Arc<str>, Value>,
-        unknown_resource: Box<dyn Fn(&Resource) -> Type + 'a>,
+        registry: &'a Registry,
     ) -> World<'a> {
         let mut modules = Modules::default();
         modules.repetition.insert(ModuleInstance::root(), Repetition::default());
@@ -104,9 +105,9 @@ impl<'a> World<'a> {
             cwd: std::env::current_dir().map(|d| d.to_string_lossy().into_owned()).unwrap_or_default(),
             applying: false,
             validating: false,
-            output_rules: Some(Severity::Error),
+            failed_conditions: Some(Severity::Error),
             variables,
-            unknown_resource,
+            registry,
             modules: RefCell::new(modules),
             resources: RefCell::default(),
             conditions: RefCell::default(),
@@ -220,6 +221,17 @@ impl<'a> World<'a> {
         })
     }
 
+    /// Evaluates what nothing has asked for yet, so that its errors are told.
+    pub fn evaluate_rest(&self) {
+        let instances: Vec<ModuleInstance> = self.modules.borrow().repetition.keys().cloned().collect();
+        for module in instances {
+            let Some(block) = self.module(&module) else { continue };
+            block.outputs.keys().for_each(|name| drop(self.output(&module, name)));
+            block.locals.keys().for_each(|name| drop(self.local(&module, name)));
+            block.variables.keys().for_each(|name| drop(self.variable(&module, name)));
+        }
+    }
+
     fn memoised(
         &self,
         module: &ModuleInstance,
@@ -290,8 +302,20 @@ impl<'a> World<'a> {
         }
         let values = &expanded.values;
         let whole = match expanded.shape {
-            Shape::Single => values.get(&InstanceKey::None).cloned().ok_or_else(told)?,
-            Shape::Count => Value::tuple(values.values().cloned()),
+            // The only instance is left out by a target.
+            Shape::Single => {
+                values.get(&InstanceKey::None).cloned().unwrap_or_else(|| Value::unknown(self.ty_of(resource)))
+            }
+            Shape::Count => {
+                let numbers = values.keys().filter_map(|key| match key {
+                    InstanceKey::Int(number) => Some(*number),
+                    _ => None,
+                });
+                // One that is left out by a target is not known, where one that follows it is.
+                let unknown = || Value::unknown(self.ty_of(resource));
+                let one = |number| values.get(&InstanceKey::Int(number)).cloned().unwrap_or_else(unknown);
+                Value::tuple((0..numbers.max().map_or(0, |last| last + 1)).map(one))
+            }
             Shape::ForEach => Value::object(values.iter().filter_map(|(key, value)| match key {
                 InstanceKey::Str(text) => Some((text.clone(), value.clone())),
                 _ => None,
@@ -301,13 +325,20 @@ impl<'a> World<'a> {
         Ok(whole)
     }
 
+    /// The type of a resource by its schema, which is looked up in the root module's terms: a name means the same provider
+    /// nearly everywhere.
+    fn ty_of(&self, resource: &Resource) -> Type {
+        let source = ProviderSource::parse(resource.implied_provider());
+        self.registry.schema(&source, resource.mode, &resource.ty).map_or(Type::Dynamic, |s| s.block.ty())
+    }
+
     fn unexpanded(&self, module: &ModuleInstance, resource: &Resource) -> Result<Value, Diagnostics> {
         if !self.validating {
             return Err(told());
         }
         let block = self.module(module).and_then(|m| m.resource(resource)).ok_or_else(told)?;
         let repeated = block.count.is_some() || block.for_each.is_some();
-        let ty = if repeated { Type::Dynamic } else { (self.unknown_resource)(resource) };
+        let ty = if repeated { Type::Dynamic } else { self.ty_of(resource) };
         let marks = if resource.mode == ResourceMode::Ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
         Ok(Value::unknown(ty).with_marks(marks))
     }

@@ -165,3 +165,18 @@ fn a_destroy_that_goes_on_tells_of_outputs_that_were_forgotten_before() {
     assert_eq!(folder.state()["outputs"], serde_json::json!({}));
     folder.infra(["plan", "-destroy", "-input=false"]).status(0).says("- note = \"first\" -> null");
 }
+
+#[test]
+fn a_value_that_a_module_refuses_fails_the_apply_that_tells_it_although_nothing_uses_it() {
+    let folder = Folder::with(
+        "resource \"terraform_data\" \"a\" {\n  input = \"no\"\n}\n\
+         module \"m\" {\n  source = \"./m\"\n  v = terraform_data.a.output\n}\n",
+    );
+    std::fs::create_dir(folder.path("m")).expect("a folder");
+    let rule = "  validation {\n    condition = var.v == \"yes\"\n    error_message = \"It must be yes.\"\n  }\n";
+    folder.write("m/main.tf", &format!("variable \"v\" {{\n{rule}}}\n"));
+    folder.infra(["plan", "-input=false"]).status(0);
+    let refused = ["Invalid value for variable", "main.tf line 6", "It must be yes."];
+    folder.infra(["apply", "-input=false", "-auto-approve"]).fails(&refused);
+    folder.infra(["plan", "-input=false"]).fails(&refused);
+}

@@ -17,7 +17,7 @@ impl Applier<'_> {
         let normal = self.plan.mode != PlanMode::Destroy;
         if normal && self.plan.targets.is_empty() && !self.stop.load(Ordering::Relaxed) {
             if !self.world.has_errors() {
-                self.check_outputs_of_modules();
+                self.world.evaluate_rest();
             }
             // Also after a failure: what is there can be checked.
             evaluate_checks(&self.world);
@@ -71,17 +71,6 @@ impl Applier<'_> {
         let problems = self.world.take_problems();
         let (state, unwritten): (State, Option<String>) = self.book.close();
         Applied { state, counts, left, unwritten, releases, providers, problems }
-    }
-
-    /// Evaluates the outputs of called modules that have conditions, whether something uses them or not.
-    fn check_outputs_of_modules(&self) {
-        let instances: Vec<ModuleInstance> = self.world.modules.borrow().repetition.keys().cloned().collect();
-        for module in instances.into_iter().filter(|module| !module.is_root()) {
-            let outputs = self.world.module(&module).into_iter().flat_map(|block| &block.outputs);
-            for (name, _) in outputs.filter(|(_, output)| !output.preconditions.is_empty()) {
-                let _ = self.world.output(&module, name);
-            }
-        }
     }
 
     /// The conditions of a data source that was read while planning are not evaluated again by an apply, and a state says

@@ -126,7 +126,7 @@ pub async fn apply(inputs: ApplyInputs<'_>) -> Applied {
     let (parallelism, ui) = (inputs.parallelism, inputs.ui);
     let extra: BTreeSet<ProviderConfig> = plan.changes.iter().map(|c| c.provider.clone()).collect();
     let (graph, problems) = Graph::build(config, registry, &extra);
-    let mut world = World::new(config, functions, workspace, variables, Box::new(|_| infra_value::Type::Dynamic));
+    let mut world = World::new(config, functions, workspace, variables, registry);
     world.applying = true;
     world.report(problems);
     let wanted = wanted(plan, &graph);

@@ -7,6 +7,7 @@ use infra_address::InstanceKey;
 use crate::graph::{Graph, Node};
 use crate::needs::Part;
 use crate::plan::{Action, Plan};
+use crate::targets::are_apart;
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +101,14 @@ pub(crate) fn of_plan(plan: &Plan, graph: &Graph, wanted: &BTreeSet<usize>) -> S
     // What used an object stops using it before it goes; what it is replaced by is used before the old one goes.
     for &(user, made) in &makes {
         for needed in depended_on(plan, user, &by_address) {
-            match (plan.changes[user].action, plan.changes[needed].action) {
+            let used = &plan.changes[needed];
+            let goes_last = used.deposed.is_some() || used.create_before_destroy;
+            match (plan.changes[user].action, used.action) {
                 (_, Action::DeleteThenCreate) => {}
                 // Its old object, which goes first, was what used it.
-                (Action::DeleteThenCreate, Action::Delete) => builder.soft_edge(builder.destroy[&needed], made),
+                (Action::DeleteThenCreate, Action::Delete) if !goes_last => {
+                    builder.soft_edge(builder.destroy[&needed], made);
+                }
                 _ => builder.soft_edge(made, builder.destroy[&needed]),
             }
         }
@@ -150,13 +155,9 @@ fn named(plan: &Plan, part: &Part, changes: &[usize]) -> Option<Vec<usize>> {
 fn depended_on(plan: &Plan, change: usize, by_address: &HashMap<String, Vec<usize>>) -> Vec<usize> {
     let dependencies = stored_dependencies(plan, change);
     let named = dependencies.iter().flat_map(|address| by_address.get(address)).flatten().copied();
-    named.filter(|needed| *needed != change && !apart(plan, change, *needed)).collect()
-}
-
-/// Whether two objects belong to different instances of one module: these do not wait for each other.
-fn apart(plan: &Plan, one: usize, other: usize) -> bool {
-    let (one, other) = (&plan.changes[one].address.module, &plan.changes[other].address.module);
-    one != other && one.path() == other.path()
+    named
+        .filter(|needed| *needed != change && !are_apart(&plan.changes[change].address, &plan.changes[*needed].address))
+        .collect()
 }
 
 /// What the object that a change is about depended on when it was last written.

@@ -59,6 +59,10 @@ impl<'a> Planner<'a> {
             if site.block.count.is_none() && site.block.for_each.is_none() {
                 self.world.set_value(&address.module, &address.resource, &address.key, value.clone());
             }
+            let scope = self.world.scope(&address.module, Some(repetition.clone()));
+            let rules = &site.block.lifecycle.preconditions;
+            resource_rules(address, rules, "Resource precondition failed", Severity::Warning)
+                .check(&self.world, &scope);
             self.post_conditions(site, address, &repetition, value, Severity::Warning);
             return true;
         }

@@ -139,6 +139,8 @@ pub(crate) struct Planner<'a> {
     pub targeted: OnceCell<BTreeSet<usize>>,
     /// The nodes whose objects are refreshed, with `-target`.
     pub refreshed: OnceCell<BTreeSet<usize>>,
+    /// What a destroy with `-target` takes away, worked out once.
+    pub destroyed: OnceCell<BTreeSet<ResourceInstance>>,
     /// What the configuration uses of its resources, worked out once.
     pub uses: OnceCell<unused::Uses>,
     pub limit: tokio::sync::Semaphore,
@@ -160,9 +162,8 @@ pub async fn plan(inputs: PlanInputs<'_>) -> (Plan, Diagnostics) {
     let (graph, graph_problems) = Graph::build(config, registry, &extra);
     let checks_before = state.check_results.clone();
     let moved = moves::apply(config, registry, state);
-    let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
-    let mut world = World::new(config, functions, workspace, variables, Box::new(unknown));
-    world.output_rules = match options.mode {
+    let mut world = World::new(config, functions, workspace, variables, registry);
+    world.failed_conditions = match options.mode {
         PlanMode::Normal => Some(Severity::Error),
         PlanMode::RefreshOnly => Some(Severity::Warning),
         PlanMode::Destroy => None,
@@ -196,8 +197,7 @@ pub(crate) async fn ready_providers(
     let nodes = wanted.iter().filter_map(|provider| graph.find(&Node::Provider(provider.clone())));
     let nodes = targets::with_dependencies(&graph, nodes);
     let options = PlanOptions { refresh: false, parallelism: inputs.options.parallelism, ..PlanOptions::default() };
-    let unknown = move |_: &infra_address::Resource| infra_value::Type::Dynamic;
-    let world = World::new(config, functions, workspace, variables.clone(), Box::new(unknown));
+    let world = World::new(config, functions, workspace, variables.clone(), registry);
     let mut planner = Planner::new(
         world,
         graph,
@@ -253,6 +253,7 @@ impl<'a> Planner<'a> {
             to_generate: BTreeSet::new(),
             targeted: OnceCell::new(),
             refreshed: OnceCell::new(),
+            destroyed: OnceCell::new(),
             uses: OnceCell::new(),
             limit: tokio::sync::Semaphore::new(options.parallelism.max(1)),
             recording: Cell::new(options.mode != PlanMode::Destroy),
@@ -266,7 +267,7 @@ impl Planner<'_> {
         let wanted = self.wanted();
         self.keep_data_left_out(&wanted);
         self.visit_all(&wanted).await;
-        self.plan_orphans(&wanted).await;
+        self.plan_orphans().await;
         self.plan_outputs(&wanted);
         self.check_everything();
         self.unused_requests();

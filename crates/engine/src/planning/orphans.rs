@@ -53,7 +53,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans the end of everything in the state that is no longer configured, and of deposed objects.
-    pub(super) async fn plan_orphans(&self, wanted: &BTreeSet<usize>) {
+    pub(super) async fn plan_orphans(&self) {
         let destroy = self.options.mode == PlanMode::Destroy;
         if destroy {
             self.recording.set(true);
@@ -68,7 +68,7 @@ impl<'a> Planner<'a> {
                 continue;
             }
             for (deposed, object) in slot.objects() {
-                if !self.is_end_targeted(&address, object, wanted) {
+                if !self.is_end_targeted(&address) {
                     continue;
                 }
                 let configured = !destroy && deposed.is_none() && self.spoken_for.borrow().contains(&address);
@@ -102,34 +102,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn is_end_targeted(&self, address: &ResourceInstance, object: &Instance, wanted: &BTreeSet<usize>) -> bool {
-        if self.options.targets.is_empty() {
-            return true;
-        }
-        let node = self.graph.resource(&address.module.path(), &address.resource);
-        match (node, self.options.mode) {
-            (Some(node), PlanMode::Destroy) => {
-                let named = |t: &Target| t.contains(address);
-                let targets = &self.options.targets;
-                let block_named =
-                    |t: &Target| crate::targets::names_block(t, &address.module.path(), &address.resource);
-                targets.iter().any(named)
-                    || (wanted.contains(&node) && !targets.iter().any(block_named) && self.depends_on_target(node))
+    fn is_end_targeted(&self, address: &ResourceInstance) -> bool {
+        let targets = &self.options.targets;
+        match self.options.mode {
+            _ if targets.is_empty() => true,
+            PlanMode::Destroy => {
+                self.destroyed.get_or_init(|| crate::targets::destroyed(targets, &self.stored)).contains(address)
             }
-            // What is no longer configured goes along with what it depended on, as its state says.
-            (None, PlanMode::Destroy) => {
-                let depended_on = |t: &Target| object.dependencies.iter().any(|d| crate::targets::names_path(t, d));
-                self.options.targets.iter().any(|t| t.contains(address) || depended_on(t))
-            }
-            _ => self.options.targets.iter().any(|t| t.contains(address)),
+            _ => targets.iter().any(|t| t.contains(address)),
         }
-    }
-
-    fn depends_on_target(&self, node: usize) -> bool {
-        self.graph.ancestors(node).iter().any(|i| match &self.graph.nodes[*i] {
-            Node::Resource(m, r) => self.options.targets.iter().any(|t| crate::targets::names_block(t, m, r)),
-            _ => false,
-        })
     }
 
     /// Whether an error keeps us from knowing if the object is still configured.

@@ -19,18 +19,13 @@ impl Planner<'_> {
         if self.options.mode == PlanMode::Destroy && !self.options.refresh {
             return;
         }
-        let whole = self.options.targets.is_empty();
-        let instances: Vec<ModuleInstance> = self.world.modules.borrow().repetition.keys().cloned().collect();
-        for module in instances {
-            let Some(block) = self.world.module(&module) else { continue };
-            for (name, output) in &block.outputs {
-                if whole || (module.is_root() && reaches_only(&self.graph, &self.world, output, wanted)) {
-                    let _ = self.world.output(&module, name);
-                }
-            }
-            if whole {
-                block.locals.keys().for_each(|name| drop(self.world.local(&module, name)));
-                block.variables.keys().for_each(|name| drop(self.world.variable(&module, name)));
+        if self.options.targets.is_empty() {
+            return self.world.evaluate_rest();
+        }
+        let root = ModuleInstance::root();
+        for (name, output) in &self.world.config.root.outputs {
+            if reaches_only(&self.graph, &self.world, output, wanted) {
+                let _ = self.world.output(&root, name);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use infra_diag::Severity;
 use infra_engine::PlanOptions;
-use infra_engine::plan::PlanMode;
+use infra_engine::plan::{CheckStatus, PlanMode};
 use infra_state::State;
 
 use crate::fake::{plan_of, state_of};
@@ -29,6 +29,36 @@ async fn a_precondition_of_an_output_holds_up_only_what_changes_something() {
     assert_eq!(severities(PlanMode::Normal).await, [Severity::Error]);
     assert_eq!(severities(PlanMode::RefreshOnly).await, [Severity::Warning]);
     assert_eq!(severities(PlanMode::Destroy).await, []);
+}
+
+#[tokio::test]
+async fn the_conditions_of_a_resource_are_warnings_without_changes_and_not_looked_at_where_it_is_destroyed() {
+    let text = r#"
+        resource "fake_thing" "a" {
+          count = 2
+          name  = "n"
+          lifecycle {
+            precondition {
+              condition     = count.index > 5
+              error_message = "Before."
+            }
+            postcondition {
+              condition     = self.name == "other"
+              error_message = "After."
+            }
+          }
+        }
+    "#;
+    let told = |mode: PlanMode| async move {
+        let options = PlanOptions { mode, ..PlanOptions::default() };
+        let made = plan_of(text, state_of(&[("fake_thing", "b", "i")]), options).await;
+        let told: Vec<(Severity, String)> =
+            made.problems.iter().map(|problem| (problem.severity, problem.detail.clone())).collect();
+        (told, made.plan.checks.iter().map(|check| check.status()).collect::<Vec<_>>())
+    };
+    let before = (Severity::Warning, "Before.".to_string());
+    assert_eq!(told(PlanMode::RefreshOnly).await, (vec![before], vec![CheckStatus::Fail]), "although nothing is there");
+    assert_eq!(told(PlanMode::Destroy).await, (vec![], vec![CheckStatus::Unknown]));
 }
 
 #[tokio::test]

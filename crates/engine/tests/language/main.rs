@@ -9,4 +9,5 @@ mod imports;
 mod moves;
 mod order;
 mod refreshed;
+mod targets;
 mod unused;

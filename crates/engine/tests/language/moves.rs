@@ -1,8 +1,6 @@
 //! Moves between addresses and types, what triggers replacements, and what goes along with a target.
 
-use infra_address::parse_target;
 use infra_engine::PlanOptions;
-use infra_engine::plan::PlanMode;
 use infra_state::State;
 
 use crate::fake::{plan_of, state_of};
@@ -71,17 +69,4 @@ async fn what_is_at_an_address_stays_there_while_another_move_ends_there() {
     assert_eq!(made.actions()["fake_thing.a"], ["delete"]);
     let one = plan_of(text, state_of(&[("fake_thing", "a", "i")]), PlanOptions::default()).await;
     assert_eq!(one.actions().keys().collect::<Vec<_>>(), ["fake_thing.c"]);
-}
-
-#[tokio::test]
-async fn what_depended_on_a_target_is_destroyed_with_it_also_where_only_the_state_says_so() {
-    let mut state = state_of(&[("fake_thing", "a", "i"), ("fake_thing", "b", "j"), ("fake_thing", "c", "k")]);
-    for ((_, resource), found) in &mut state.resources {
-        let objects = found.instances.values_mut().filter_map(|slot| slot.current.as_mut());
-        objects.filter(|_| &*resource.name == "b").for_each(|o| o.dependencies = vec!["fake_thing.a".to_string()]);
-    }
-    let targets = parse_target("fake_thing.a").into_iter().collect();
-    let options = PlanOptions { mode: PlanMode::Destroy, targets, ..PlanOptions::default() };
-    let made = plan_of("", state, options).await;
-    assert_eq!(made.actions().into_keys().collect::<Vec<_>>(), ["fake_thing.a", "fake_thing.b"]);
 }

@@ -1,6 +1,6 @@
 //! What objects depend on, as the state lists it, and the order in which they are replaced.
 
-use infra_address::parse_target;
+use infra_address::parse_resource_instance;
 use infra_engine::PlanOptions;
 use infra_state::{Instance, State};
 
@@ -110,26 +110,23 @@ async fn what_depends_on_an_object_is_gone_before_that_changes() {
 }
 
 #[tokio::test]
-async fn a_target_names_its_instances_whatever_else_needs_their_block() {
+async fn what_is_deposed_goes_after_what_used_it_is_replaced() {
     let text = r#"
-        resource "fake_thing" "base" {
-          for_each = toset(["a", "b"])
-          name     = each.key
-        }
         resource "fake_thing" "user" {
-          for_each = toset(["a", "b"])
-          name     = fake_thing.base[each.key].name
-          lifecycle {
-            create_before_destroy = true
-          }
+          name = "n"
         }
     "#;
-    let targets = |texts: &[&str]| texts.iter().filter_map(|text| parse_target(text).ok()).collect();
-    let one = targets(&["fake_thing.base[\"a\"]", "fake_thing.user[\"a\"]"]);
-    let plan = plan_of(text, State::new(), PlanOptions { targets: one, ..PlanOptions::default() }).await;
-    let planned: Vec<String> = plan.actions().into_keys().collect();
-    assert_eq!(planned, ["fake_thing.base[\"a\"]", "fake_thing.user[\"a\"]"]);
-    let base = targets(&["fake_thing.base"]);
-    let plan = plan_of(text, State::new(), PlanOptions { targets: base, ..PlanOptions::default() }).await.plan;
-    assert!(plan.changes.iter().all(|change| !change.create_before_destroy), "what asks for it is left out");
+    let mut state = state_of(&[("fake_thing", "base", "b"), ("fake_thing", "user", "u")]);
+    for ((_, resource), found) in &mut state.resources {
+        for slot in found.instances.values_mut() {
+            match &*resource.name {
+                "base" => slot.deposed.extend(slot.current.take().map(|object| ("00000001".to_string(), object))),
+                _ => slot.current.iter_mut().for_each(|o| o.dependencies = vec!["fake_thing.base".to_string()]),
+            }
+        }
+    }
+    let replace = parse_resource_instance("fake_thing.user").into_iter().collect();
+    let made = plan_of(text, state, PlanOptions { replace, ..PlanOptions::default() }).await;
+    let waits = &made.waits["fake_thing.base deposed 00000001 (destroy)"];
+    assert!(waits.contains(&"fake_thing.user (create)".to_string()), "{:?}", made.waits);
 }

@@ -39,6 +39,7 @@ mod set;
 mod string;
 mod terraform;
 mod yaml_read;
+mod yaml_time;
 mod yaml_write;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use libyaml_safer::{ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
 
 use super::encoding::base64_bytes;
 use super::quote::quote;
+use super::yaml_time;
 
 /// The value of the only document in a text: sequences are tuples, mappings are objects.
 pub(super) fn decode(source: &str) -> Result<Value, String> {
@@ -248,7 +249,11 @@ fn scalar(tag: Option<&str>, text: &str, plain: bool) -> Result<Value, String> {
     };
     let cannot = |why: &str| Err(format!("cannot parse {} as {TAG_PREFIX}{name}{why}", quote(text)));
     match name {
-        "str" | "timestamp" => Ok(Value::string(text)),
+        "str" => Ok(Value::string(text)),
+        "timestamp" => match yaml_time::rfc3339(text) {
+            Some(time) => Ok(Value::string(if plain { &time } else { text })),
+            None => cannot(""),
+        },
         "binary" => match base64_bytes(text) {
             Ok(_) => Ok(Value::string(text)),
             Err(_) => cannot(": not valid base64"),
@@ -302,7 +307,8 @@ fn resolve(text: &str) -> Result<Value, String> {
         return Ok(number.unwrap_or_else(|| Value::string(text)));
     }
     let number = if is_decimal(text) { Number::parse(text.trim_start_matches('+')).ok() } else { None };
-    Ok(number.map_or_else(|| Value::string(text), Value::number))
+    let other = || Value::string(yaml_time::rfc3339(text).as_deref().unwrap_or(text));
+    Ok(number.map_or_else(other, Value::number))
 }
 
 /// `12`, `-1.5`, `.5`, `1e3`
