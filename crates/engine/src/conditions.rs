@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use infra_address::{ModuleInstance, ResourceInstance};
 use infra_diag::{Diagnostic, Diagnostics, Severity};
 use infra_lang::config::{CheckRule, Output, Variable};
-use infra_lang::eval::{Scope, Subject, evaluate, references};
+use infra_lang::eval::{Scope, Subject, evaluate, references, values_of};
 use infra_value::{Marks, Type, Value, convert};
 
 use crate::plan::{CheckKind, CheckObject, CheckResult, CheckStatus};
@@ -152,7 +152,8 @@ impl Rules<'_> {
                 }
                 Outcome::Fail(message) => {
                     let problem = Diagnostic { severity: self.severity, ..Diagnostic::error(self.summary, &message) };
-                    world.report([problem.at(rule.condition.range.clone())]);
+                    let values = values_of(&rule.condition, scope);
+                    world.report([Diagnostic { values, ..problem }.at(rule.condition.range.clone())]);
                     holds = self.severity != Severity::Error;
                     (CheckStatus::Fail, Some(message))
                 }
@@ -238,7 +239,9 @@ pub(crate) fn check_variable(
                     range.file, rule.decl_range.start.line, rule.decl_range.start.column
                 );
                 let place = given_at(world, module, variable).unwrap_or_else(|| variable.decl_range.clone());
-                problems.push(Diagnostic::error("Invalid value for variable", detail).at(place));
+                let values = values_of(&rule.condition, &scope);
+                let problem = Diagnostic::error("Invalid value for variable", detail).at(place);
+                problems.push(Diagnostic { values, ..problem });
                 (CheckStatus::Fail, Some(message))
             }
             Outcome::Error(more) => {

@@ -52,12 +52,15 @@ async fn the_conditions_of_a_resource_are_warnings_without_changes_and_not_looke
     let told = |mode: PlanMode| async move {
         let options = PlanOptions { mode, ..PlanOptions::default() };
         let made = plan_of(text, state_of(&[("fake_thing", "b", "i")]), options).await;
+        let named = |problem: &infra_diag::Diagnostic| problem.values.iter().any(|(name, _)| name == "count.index");
+        assert!(made.problems.iter().all(named), "a failed condition comes with its values");
         let told: Vec<(Severity, String)> =
             made.problems.iter().map(|problem| (problem.severity, problem.detail.clone())).collect();
         (told, made.plan.checks.iter().map(|check| check.status()).collect::<Vec<_>>())
     };
-    let before = (Severity::Warning, "Before.".to_string());
-    assert_eq!(told(PlanMode::RefreshOnly).await, (vec![before], vec![CheckStatus::Fail]), "although nothing is there");
+    let before = || (Severity::Warning, "Before.".to_string());
+    let of_both = (vec![before(), before()], vec![CheckStatus::Fail]);
+    assert_eq!(told(PlanMode::RefreshOnly).await, of_both, "although nothing is there");
     assert_eq!(told(PlanMode::Destroy).await, (vec![], vec![CheckStatus::Unknown]));
 }
 

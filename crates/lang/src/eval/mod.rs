@@ -56,6 +56,12 @@ pub fn evaluate(expr: &Expr, scope: &dyn Scope) -> Result<Value, Diagnostics> {
     Evaluator::new(Roots::Scope(scope), scope.functions()).finish(expr, Env::default())
 }
 
+/// The values that an expression refers to, as an error about it lists them: `("var.x", "is 3")`. What is sensitive or
+/// ephemeral is left out.
+pub fn values_of(expr: &Expr, scope: &dyn Scope) -> Vec<(String, String)> {
+    involved::involved(&Evaluator::new(Roots::Scope(scope), scope.functions()), expr, Env::default())
+}
+
 /// The value of an expression, converted to a type.
 ///
 /// # Errors
