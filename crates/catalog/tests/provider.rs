@@ -244,6 +244,18 @@ async fn an_import_is_a_read_with_nothing_but_the_id() {
     assert!(world.configured.import("aws_vpc", "gone").await.expect("an answer").is_empty());
 }
 
+#[tokio::test]
+async fn arguments_of_a_data_source_that_are_given_and_empty_are_stored_as_not_given() {
+    let world = world(Echo::default()).await;
+    let block = &catalog().data_sources["aws_iam_policy_document"].schema().block;
+    let json = json!({"source_policy_documents": [], "override_policy_documents": ["{}"], "policy_id": ""});
+    let config = infra_value::value_from_json(&json, &block.ty()).expect("a configuration");
+    let read = world.configured.read_data("aws_iam_policy_document", &config).await.expect("an answer");
+    assert!(read.get("source_policy_documents").is_some_and(Value::is_null));
+    assert_eq!(read.get("override_policy_documents"), Some(&Value::list(Type::String, [Value::string("{}")])));
+    assert_eq!(read.get("policy_id"), Some(&Value::string("")));
+}
+
 #[test]
 fn what_no_type_takes_is_refused() {
     let problems = |config: Json| {

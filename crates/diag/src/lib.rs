@@ -111,6 +111,11 @@ impl Diagnostics {
     pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
         self.0.extend(others);
     }
+    /// Leaves out what was told before: what is wrong in a module is found at each of its calls.
+    pub fn leave_out_repeats(&mut self) {
+        let mut told = std::collections::HashSet::new();
+        self.0.retain(|diagnostic| told.insert(diagnostic.clone()));
+    }
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(Diagnostic::is_error)

@@ -220,12 +220,33 @@ fn provider_configurations_that_do_not_reach_a_module_are_reported() {
         problems(&[("root/main.tf", passes), ("root/m/main.tf", empty)]),
         ["main.tf:4 Reference to undefined provider", "m/main.tf:1 Redundant empty provider block"]
     );
+    let another = "terraform {\n  required_providers {\n    aws = {\n      source = \"other/aws\"\n    }\n  }\n}\n";
+    assert_eq!(
+        problems(&[("root/main.tf", &passes.replace("provider \"aws\" {}\n", "")), ("root/m/main.tf", another)]),
+        ["main.tf:3 Reference to undefined provider", "main.tf:3 Provider type mismatch"]
+    );
     let repeated = "module \"m\" {\n  source = \"./m\"\n  count  = 2\n}\n";
     let own = "provider \"aws\" {\n  region = \"eu-west-1\"\n}\n";
     assert_eq!(
         problems(&[("root/main.tf", repeated), ("root/m/main.tf", own)]),
         ["main.tf:3 Module is incompatible with count, for_each, and depends_on"]
     );
+}
+
+#[test]
+fn what_is_wrong_in_a_module_that_is_called_twice_is_told_once() {
+    let calls = format!("{}{}", call("./m"), call("./m").replace("\"m\"", "\"n\""));
+    let wrong = "variable \"v\" {\n  type = object({ a = string, a = number })\n}\n";
+    let told = problems(&[("root/main.tf", &calls), ("root/m/main.tf", wrong)]);
+    assert_eq!(told, ["m/main.tf:2 Invalid type specification"]);
+}
+
+#[test]
+fn what_cannot_be_read_in_required_providers_is_told_once() {
+    let provider = |content: &str| format!("terraform {{\n  required_providers {{\n    aws {content}\n  }}\n}}\n");
+    let told = |content: &str| problems(&[("root/main.tf", &provider(content))]);
+    assert_eq!(told("= { source { } }"), ["main.tf:3 Missing key/value separator"]);
+    assert_eq!(told("{\n    }\n    version = \"nonsense\""), ["main.tf:3 Unexpected \"aws\" block"]);
 }
 
 #[test]

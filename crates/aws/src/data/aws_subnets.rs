@@ -22,6 +22,9 @@ impl DataSource for Api {
             found.doing("reading EC2 Subnets")?.into_iter().filter_map(|subnet| subnet.subnet_id).collect();
         object.set("id", &aws.meta().region);
         object.set("ids", ids);
+        if object.map("tags").is_empty() {
+            object.unset("tags");
+        }
         Ok(())
     }
 }

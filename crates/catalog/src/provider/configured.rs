@@ -183,15 +183,19 @@ impl Configured for ConfiguredAws {
         if ty.schema().block.attributes.contains_key("id") && is_zero(read.raw("id")) {
             read.set("id", "-");
         }
-        Ok(without_empty_blocks(ty.block(), &read.into_value()))
+        Ok(without_empty(ty.block(), &read.into_value()))
     }
 }
 
-/// A data source is stored as it was read, and has null for blocks that are not given.
-fn without_empty_blocks(block: &Block, read: &Value) -> Value {
-    block.blocks.iter().fold(read.clone(), |read, (name, nested)| match read.get(name) {
-        Some(blocks) if blocks.is_empty() => with_member(&read, name, Value::null(nested.ty())),
-        _ => read,
+/// A data source is stored as it was read, and has null for blocks that are not given and for arguments that are given
+/// and empty.
+fn without_empty(block: &Block, read: &Value) -> Value {
+    let arguments = block.attributes.iter().filter(|(_, attribute)| !attribute.computed).map(|(name, _)| name);
+    arguments.chain(block.blocks.keys()).fold(read.clone(), |now, name| match now.get(name) {
+        Some(value) if value.ty().is_collection() && value.is_empty() => {
+            with_member(&now, name, Value::null(value.ty()))
+        }
+        _ => now,
     })
 }
 

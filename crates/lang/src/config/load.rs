@@ -65,6 +65,7 @@ fn read_with(root_dir: &Path, installed: Manifest, snapshot: Option<&Snapshot>) 
     if diagnostics.iter().any(|d| d.summary == WRONG_VERSION) {
         diagnostics.0.retain(|d| d.summary == WRONG_VERSION);
     }
+    diagnostics.leave_out_repeats();
     super::name_blocks(&mut diagnostics, &loader.sources);
     (Config { root }, loader.sources, diagnostics)
 }
@@ -83,6 +84,7 @@ pub fn check_calls(config: &Config, sources: &Sources) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     super::providers::check(config, &mut diagnostics);
     diagnostics.0.retain(|d| d.summary != super::providers::NOT_PRESENT);
+    diagnostics.leave_out_repeats();
     super::name_blocks(&mut diagnostics, sources);
     diagnostics
 }
@@ -95,6 +97,7 @@ pub fn check(config: &Config, sources: &Sources) -> Diagnostics {
     if !diagnostics.has_errors() {
         super::validate::check(config, &mut diagnostics);
     }
+    diagnostics.leave_out_repeats();
     super::name_blocks(&mut diagnostics, sources);
     diagnostics
 }

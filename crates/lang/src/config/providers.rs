@@ -134,6 +134,22 @@ fn check_passed(child: &Module, passed: &PassedProvider, diagnostics: &mut Diagn
     }
 }
 
+/// The error about a configuration that is passed for one of another provider.
+fn of_another_provider(module: &Module, child: &Module, passed: &PassedProvider) -> Option<Diagnostic> {
+    let PassedProvider { in_child, in_parent, .. } = passed;
+    let given = module.provider_source(&in_parent.local_name);
+    let wanted = child.provider_source(&in_child.local_name);
+    if given == wanted {
+        return None;
+    }
+    let detail = format!(
+        "{in_parent} is a configuration of {given}, and what {} calls {in_child} is one of {wanted}. Pass a configuration \
+         of the same provider, or correct the source in one of the two required_providers blocks.",
+        child.path
+    );
+    Some(Diagnostic::error("Provider type mismatch", detail).at(in_parent.range.clone()))
+}
+
 fn undefined(module: &Module, named: &ProviderRef) -> Diagnostic {
     let place = if module.path.is_root() { "The root module".to_string() } else { module.path.to_string() };
     let detail = format!(
@@ -176,6 +192,7 @@ fn check_call(config: &Config, module: &Module, call: &ModuleCall, diagnostics: 
     let Some(child) = module.children.get(&call.name) else { return };
     for passed in &call.providers {
         check_passed(child, passed, diagnostics);
+        diagnostics.extend(of_another_provider(module, child, passed));
     }
     for required in child.required_providers.values().flat_map(|p| &p.configuration_aliases) {
         let name = required.to_string();

@@ -117,6 +117,9 @@ impl TypeParser<'_> {
                 self.fail(&item.key.range, "The keys of an object type are plain attribute names.");
                 continue;
             };
+            if attributes.contains_key(&name) {
+                self.fail(&item.key.range, format!("The object type has the attribute {name:?} already."));
+            }
             let (ty, inner) = self.attribute(&name, &item.value, &mut optional, &mut defaults.values);
             attributes.insert(name.clone(), ty);
             defaults.attributes.extend(inner.map(|d| (name, d)));

@@ -24,13 +24,8 @@ pub fn decode_body(body: &Body, schema: &Schema, scope: &dyn Scope, skip: &[&str
     let mut decoder = Decoder { evaluator, problems: Diagnostics::new() };
     let value = decoder.body(body, schema, Inside { skip, ..Inside::default() });
     // A fault in the content of a dynamic block is found once for each element.
-    let mut problems = Diagnostics::new();
-    for problem in decoder.problems {
-        if !problems.iter().any(|known| *known == problem) {
-            problems.push(problem);
-        }
-    }
-    (value, problems)
+    decoder.problems.leave_out_repeats();
+    (value, decoder.problems)
 }
 
 /// Every reference in a body's expressions, those to names of `for`s and of dynamic blocks' iterators aside; also what

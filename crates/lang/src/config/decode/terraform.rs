@@ -6,7 +6,7 @@ use infra_value::Value;
 
 use super::check::place;
 use super::{Declarations, RequiredProvidersBlock, provider_ref, version, version_of};
-use crate::config::content::{Spec, attributes_only, content};
+use crate::config::content::{Spec, content};
 use crate::config::names::is_identifier;
 use crate::config::source::is_host_name;
 use crate::config::static_expr::{constant, map_items, static_list};
@@ -75,10 +75,11 @@ pub(super) fn read(block: &Block, out: &mut Declarations, diagnostics: &mut Diag
                     );
                     continue;
                 }
-                let entries = attributes_only(&inner.body, diagnostics)
-                    .iter()
-                    .filter_map(|attribute| required_provider(attribute, diagnostics))
-                    .collect();
+                let (attributes, problems) = inner.body.just_attributes();
+                // With blocks in it, its arguments may belong to one of these.
+                let attributes = if problems.has_errors() { Vec::new() } else { attributes };
+                diagnostics.extend(problems);
+                let entries = attributes.iter().filter_map(|a| required_provider(a, diagnostics)).collect();
                 out.required_providers.push(RequiredProvidersBlock { entries, decl_range: inner.header_range.clone() });
             }
             _ => {}
@@ -89,7 +90,8 @@ pub(super) fn read(block: &Block, out: &mut Declarations, diagnostics: &mut Diag
 /// `aws = { source = "hashicorp/aws", version = "~> 5.100" }`, or the constraint alone.
 fn required_provider(attribute: &Attribute, diagnostics: &mut Diagnostics) -> Option<RequiredProvider> {
     let name = &attribute.name;
-    if !is_identifier(name) || name.chars().any(char::is_uppercase) {
+    let allowed = is_identifier(name) && !name.contains('_') && !name.ends_with('-');
+    if !allowed || name.chars().any(char::is_uppercase) {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid provider local name",
@@ -111,6 +113,10 @@ fn required_provider(attribute: &Attribute, diagnostics: &mut Diagnostics) -> Op
     {
         provider.version = version_of(value, &attribute.expr, diagnostics);
         return Some(provider);
+    }
+    // What could not be read has been told.
+    if matches!(&attribute.expr.kind, ExprKind::Literal(value) if !value.is_known()) {
+        return None;
     }
     if !matches!(&attribute.expr.kind, ExprKind::Object(_)) {
         diagnostics.push(
