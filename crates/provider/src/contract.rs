@@ -162,15 +162,16 @@ pub struct ReadRequest {
     pub prior: Value,
     /// The provider's own data beside it.
     pub private: Private,
-    /// Attributes that nothing depends on: the provider gives them, the configuration does not set them, and nothing
-    /// refers to them. Where another call would be needed for them alone, they may be answered as they were.
-    pub unused: BTreeSet<Arc<str>>,
+    /// `None`: all of it is wanted as it is now. Otherwise a plan is made, for which some attributes are unused: the
+    /// provider gives them, the configuration does not set them, and nothing refers to them. Where another call would be
+    /// needed for them alone, they may be answered as they were; so may what a version number shows to be unchanged.
+    pub unused: Option<BTreeSet<Arc<str>>>,
 }
 
 impl ReadRequest {
     /// An object of which everything is wanted.
     pub fn whole(prior: Value, private: Private) -> ReadRequest {
-        ReadRequest { prior, private, unused: BTreeSet::new() }
+        ReadRequest { prior, private, unused: None }
     }
 }
 

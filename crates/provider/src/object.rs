@@ -13,7 +13,7 @@ pub struct Object {
     block: Arc<Block>,
     members: Members,
     /// Attributes that nothing depends on.
-    unused: BTreeSet<Arc<str>>,
+    unused: Option<BTreeSet<Arc<str>>>,
 }
 
 /// A nested block, or an object inside a list, set or map.
@@ -111,17 +111,21 @@ impl Object {
             Some(members) => members.clone(),
             None => block.empty().members().cloned().unwrap_or_default(),
         };
-        Object { block, members, unused: BTreeSet::new() }
+        Object { block, members, unused: None }
     }
     /// The same, read for somebody who needs some attributes less: see [`crate::ReadRequest::unused`].
     #[must_use]
-    pub fn without_need_of(mut self, unused: &BTreeSet<Arc<str>>) -> Object {
-        self.unused.clone_from(unused);
+    pub fn without_need_of(mut self, unused: Option<&BTreeSet<Arc<str>>>) -> Object {
+        self.unused = unused.cloned();
         self
+    }
+    /// Whether it is read for a plan, for which an unchanged version number shows that nothing was written since.
+    pub fn is_for_a_plan(&self) -> bool {
+        self.unused.is_some()
     }
     /// Whether something may depend on one of these attributes. If not, they need no call of their own.
     pub fn needs_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| !self.unused.contains(*name))
+        self.unused.as_ref().is_none_or(|unused| names.iter().any(|name| !unused.contains(*name)))
     }
     /// The schema.
     pub fn block(&self) -> &Arc<Block> {

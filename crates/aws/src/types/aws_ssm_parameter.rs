@@ -43,12 +43,18 @@ impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         // One that was imported by its ARN keeps it as its id.
         let (arns, names) = objects.iter().map(|o| o.id().to_string()).partition::<Vec<_>, _>(|id| is_arn(id));
-        let (values, by_arn, described, unchanged) = tokio::join!(
-            in_chunks(names.clone(), VALUES, |names| values(aws, names)),
+        let (values, by_arn, unchanged) = tokio::join!(
+            in_chunks(names, VALUES, |names| values(aws, names)),
             in_chunks(arns, 1, |arns| value_by_arn(aws, arns)),
-            in_chunks(names, DESCRIPTIONS, |names| descriptions(aws, names)),
             tagging::unchanged(aws, &objects),
         );
+        let is_same = |object: &Object, value: &Parameter| object.is_for_a_plan() && is_same_version(object, value);
+        let written = objects.iter().filter(|object| match values.get(object.id()) {
+            Ok(Some(value)) => !is_same(object, value),
+            _ => false,
+        });
+        let written: Vec<String> = written.map(|object| object.id().to_string()).collect();
+        let described = in_chunks(written, DESCRIPTIONS, |names| descriptions(aws, names)).await;
         join_all(objects.into_iter().map(|mut object| async {
             let Some(value) = (if is_arn(object.id()) { &by_arn } else { &values }).get(object.id())? else {
                 return Ok(None);
@@ -183,6 +189,16 @@ fn is_arn(id: &str) -> bool {
     id.starts_with("arn:")
 }
 
+/// Whether a parameter was not written since it was read: everything of it but its tags has one version number.
+///
+/// The number begins anew where a parameter was deleted and made again, so its value has to be the same, too.
+fn is_same_version(object: &Object, value: &Parameter) -> bool {
+    let has_value = object.bool("has_value_wo") || value_of(object) == value.value().unwrap_or_default();
+    let versions = (object.int("version"), object.str("arn"), object.str("type"));
+    let now = (value.version(), value.arn().unwrap_or_default(), value.r#type().map_or("", ParameterType::as_str));
+    has_value && object.is_set("tier") && versions == now
+}
+
 /// What an ARN stands for: where names are asked for in bulk ARNs are not known everywhere.
 async fn value_by_arn(aws: &Aws, arns: Vec<String>) -> Result<Vec<(String, Parameter)>, Failure> {
     let Some(arn) = arns.into_iter().next() else { return Ok(Vec::new()) };
@@ -295,6 +311,24 @@ mod tests {
     use infra_catalog::catalog;
 
     use super::*;
+
+    #[test]
+    fn a_parameter_was_written_where_its_version_or_its_value_is_another() {
+        let block = catalog().resources["aws_ssm_parameter"].block().clone();
+        let mut object = Object::new(block.clone(), &block.empty());
+        let told = |value: &str, version| {
+            let told = Parameter::builder().name("/a").arn("arn:a").value(value).version(version);
+            told.r#type(ParameterType::String).build()
+        };
+        assert!(!is_same_version(&object, &told("", 0)), "nothing was ever read");
+        for (name, text) in [("arn", "arn:a"), ("type", "String"), ("value", "1"), ("tier", "Standard")] {
+            object.set(name, text);
+        }
+        object.set("version", 3);
+        assert!(is_same_version(&object, &told("1", 3)));
+        assert!(!is_same_version(&object, &told("1", 4)), "its description, say");
+        assert!(!is_same_version(&object, &told("2", 3)), "it was made again");
+    }
 
     #[test]
     fn what_is_known_of_a_parameter_stays_where_only_its_value_is_told() {

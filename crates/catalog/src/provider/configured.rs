@@ -66,7 +66,7 @@ impl Configured for ConfiguredAws {
             Ok(ty) => ty,
             Err(problem) => return requests.iter().map(|_| Err(problem.clone())).collect(),
         };
-        let object = |r: &ReadRequest| Object::new(ty.block().clone(), &r.prior).without_need_of(&r.unused);
+        let object = |r: &ReadRequest| Object::new(ty.block().clone(), &r.prior).without_need_of(r.unused.as_ref());
         let objects = requests.iter().map(object).collect();
         let answers = self.cloud.read(ty.name, objects).await;
         let rules = &self.cloud.meta().tags;

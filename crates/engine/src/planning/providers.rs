@@ -85,7 +85,7 @@ impl Planner<'_> {
                         // Of what is half made nothing may have been read yet.
                         unused: match deposed {
                             None if !object.tainted => self.unused(address, known),
-                            _ => BTreeSet::new(),
+                            _ => None,
                         },
                     });
                     let requests: Vec<ReadRequest> = requests.collect();
@@ -105,16 +105,19 @@ impl Planner<'_> {
         good
     }
 
-    /// The attributes of an object that the plan cannot depend on.
-    fn unused(&self, address: &ResourceInstance, known: &dyn Provider) -> BTreeSet<Arc<str>> {
+    /// The attributes of an object that the plan cannot depend on; `None` where the plan is to find all that has changed.
+    fn unused(&self, address: &ResourceInstance, known: &dyn Provider) -> Option<BTreeSet<Arc<str>>> {
+        if self.options.mode == PlanMode::RefreshOnly {
+            return None;
+        }
         let path = address.module.path();
         let block = self.world.config.module(&path).and_then(|m| m.resource(&address.resource));
         match (block, known.resource_schema(&address.resource.ty)) {
-            (Some(block), Some(schema)) if self.options.mode != PlanMode::RefreshOnly => {
+            (Some(block), Some(schema)) => {
                 let uses = self.uses.get_or_init(|| Uses::in_config(self.world.config));
-                uses.unused(&path, block, &schema.block)
+                Some(uses.unused(&path, block, &schema.block))
             }
-            _ => BTreeSet::new(),
+            _ => Some(BTreeSet::new()),
         }
     }
 

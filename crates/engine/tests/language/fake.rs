@@ -170,7 +170,7 @@ impl Configured for Ready {
             _ => Some(prior),
         };
         for request in requests.iter().filter(|_| ty == "fake_part") {
-            let unused: Vec<&str> = request.unused.iter().map(|name| &**name).collect();
+            let unused: Vec<&str> = request.unused.iter().flatten().map(|name| &**name).collect();
             self.note(format!("read {} without {}", text(&request.prior, "id"), unused.join(" ")));
         }
         requests.into_iter().map(|request| Ok(now(request.prior))).collect()
