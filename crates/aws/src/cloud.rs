@@ -119,7 +119,7 @@ pub(crate) async fn update(
     if retags && !tags_last {
         api.tag(aws, object, &remove, &put).await?;
     }
-    if changed_beside_tags(prior, object) {
+    if changed_beside_tags(prior, object) || api.is_completed_with_tags(prior) {
         api.update(aws, prior, object, cx).await?;
     }
     if retags && tags_last {

@@ -32,6 +32,11 @@ pub(crate) trait ResourceType: Send + Sync {
         self.reads_back()
     }
 
+    /// Whether an update that changes nothing but tags has something else to set, too.
+    fn is_completed_with_tags(&self, _prior: &Object) -> bool {
+        false
+    }
+
     /// Creates the object and waits until it is ready. Sets `id` as soon as it is known and then calls
     /// `cx.checkpoint`. A failure after that leaves a half-made object. Unknown attributes are null.
     async fn create(&self, aws: &Aws, object: &mut Object, cx: &OpContext<'_>) -> Result<(), Failure>;

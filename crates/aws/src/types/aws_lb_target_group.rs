@@ -77,6 +77,10 @@ impl ResourceType for Api {
         Ok(Some(made.collect()))
     }
 
+    fn is_completed_with_tags(&self, prior: &Object) -> bool {
+        attributes::has_untold(prior)
+    }
+
     async fn update(&self, aws: &Aws, prior: &Object, object: &mut Object, _cx: &OpContext<'_>) -> Result<(), Failure> {
         let arn = object.id().to_string();
         if let Some(check) = object.part("health_check").filter(|_| changed(prior, object, &["health_check"])) {

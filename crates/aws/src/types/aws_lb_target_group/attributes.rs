@@ -51,9 +51,9 @@ pub(super) fn of_new(object: &Object) -> Attributes {
 pub(super) fn of_changed(prior: &Object, object: &Object) -> Attributes {
     let mut all = Vec::new();
     if is_balanced(object) {
-        // What the API has not told yet is set to the defaults along with any other change.
-        let untold = |name: &str| name == "target_group_health" && lacks_health(prior);
-        all.extend(blocks(object, |name| untold(name) || changed(prior, object, &[name])));
+        let untold = has_untold(prior);
+        let is_sent = |name: &str| changed(prior, object, &[name]) || untold && name == "target_group_health";
+        all.extend(blocks(object, is_sent));
     }
     for (name, key) in singles(object) {
         if differ(prior.raw(name), object.raw(name)) {
@@ -65,8 +65,11 @@ pub(super) fn of_changed(prior: &Object, object: &Object) -> Attributes {
     all
 }
 
-/// Whether the health of the group as a whole has an argument without a value.
-fn lacks_health(object: &Object) -> bool {
+/// Whether the API has not told a part of the health of the group as a whole, which any change then sets to its default.
+pub(super) fn has_untold(object: &Object) -> bool {
+    if !is_balanced(object) {
+        return false;
+    }
     let Some(health) = object.part("target_group_health") else { return false };
     let parts = ["dns_failover", "unhealthy_state_routing"].into_iter().filter_map(|block| health.part(block));
     parts.into_iter().any(|part| !part.is_set(COUNT) || !part.is_set(PERCENTAGE))
@@ -265,6 +268,26 @@ mod tests {
                 "load_balancing.cross_zone.enabled=false",
             ]
         );
+    }
+
+    #[test]
+    fn what_the_api_has_not_told_is_set_to_its_default_by_a_change_of_tags() {
+        let mut group = group(&[("target_type", Value::from("ip")), ("protocol", Value::from("HTTP"))]);
+        assert!(!has_untold(&group), "nothing was read yet");
+        fill(&mut group, &BTreeMap::new());
+        assert!(has_untold(&group));
+        let sent = of_changed(&group, &group);
+        assert_eq!(
+            keys(&sent),
+            [
+                "target_group_health.dns_failover.minimum_healthy_targets.count=off",
+                "target_group_health.dns_failover.minimum_healthy_targets.percentage=off",
+                "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count=1",
+                "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage=off",
+            ]
+        );
+        fill(&mut group, &sent.into_iter().collect());
+        assert!(!has_untold(&group));
     }
 
     #[test]
