@@ -26,6 +26,7 @@ const FAILOVER: [(&str, &str); 2] =
     [("on_deregistration", "target_failover.on_deregistration"), ("on_unhealthy", "target_failover.on_unhealthy")];
 const COUNT: &str = "minimum_healthy_targets_count";
 const PERCENTAGE: &str = "minimum_healthy_targets_percentage";
+const TERMINATION: &str = "enable_unhealthy_connection_termination";
 
 /// The attributes to be set on a new group.
 pub(super) fn of_new(object: &Object) -> Attributes {
@@ -51,9 +52,7 @@ pub(super) fn of_new(object: &Object) -> Attributes {
 pub(super) fn of_changed(prior: &Object, object: &Object) -> Attributes {
     let mut all = Vec::new();
     if is_balanced(object) {
-        let untold = has_untold(prior);
-        let is_sent = |name: &str| changed(prior, object, &[name]) || untold && name == "target_group_health";
-        all.extend(blocks(object, is_sent));
+        all.extend(blocks(object, |name| changed(prior, object, &[name]) || is_untold(prior, name)));
     }
     for (name, key) in singles(object) {
         if differ(prior.raw(name), object.raw(name)) {
@@ -65,14 +64,23 @@ pub(super) fn of_changed(prior: &Object, object: &Object) -> Attributes {
     all
 }
 
-/// Whether the API has not told a part of the health of the group as a whole, which any change then sets to its default.
+/// Whether the API has not told something that any change then sets to its default.
 pub(super) fn has_untold(object: &Object) -> bool {
-    if !is_balanced(object) {
-        return false;
+    is_balanced(object) && !blocks(object, |name| is_untold(object, name)).is_empty()
+}
+
+/// Whether the API has not told a part of what a block says of the health of the group as a whole, or of its targets.
+fn is_untold(object: &Object, name: &str) -> bool {
+    let Some(health) = object.part(name) else { return false };
+    let lacks = |part: Part<'_>, names: &[&str]| names.iter().any(|name| !part.is_set(name));
+    match name {
+        "target_group_health" => {
+            let parts = ["dns_failover", "unhealthy_state_routing"].into_iter().filter_map(|block| health.part(block));
+            parts.into_iter().any(|part| lacks(part, &[COUNT, PERCENTAGE]))
+        }
+        "target_health_state" => lacks(health, &[TERMINATION]),
+        _ => false,
     }
-    let Some(health) = object.part("target_group_health") else { return false };
-    let parts = ["dns_failover", "unhealthy_state_routing"].into_iter().filter_map(|block| health.part(block));
-    parts.into_iter().any(|part| !part.is_set(COUNT) || !part.is_set(PERCENTAGE))
 }
 
 /// Whether the group's targets are instances or addresses.
@@ -140,10 +148,7 @@ fn blocks(object: &Object, wanted: impl Fn(&str) -> bool) -> Attributes {
         .part("target_health_state")
         .filter(|_| matches!(protocol, "TCP" | "TLS") && wanted("target_health_state"))
     {
-        put(
-            "target_health_state.unhealthy.connection_termination.enabled",
-            part.bool("enable_unhealthy_connection_termination").to_string(),
-        );
+        put("target_health_state.unhealthy.connection_termination.enabled", part.bool(TERMINATION).to_string());
         if let Some(seconds) = draining(part) {
             put("target_health_state.unhealthy.draining_interval_seconds", seconds);
         }
@@ -152,7 +157,8 @@ fn blocks(object: &Object, wanted: impl Fn(&str) -> bool) -> Attributes {
 }
 
 fn draining(part: Part<'_>) -> Option<String> {
-    part.is_set("unhealthy_draining_interval").then(|| part.int("unhealthy_draining_interval").to_string())
+    let is_told = part.is_set("unhealthy_draining_interval") || !part.is_set(TERMINATION);
+    is_told.then(|| part.int("unhealthy_draining_interval").to_string())
 }
 
 /// Stores what the API says. What it does not say of a kind of group, or what that kind has no argument for, stays as
@@ -202,7 +208,7 @@ pub(super) fn fill(object: &mut Object, attributes: &BTreeMap<String, String>) {
         "target_health_state",
         vec![[
             (
-                "enable_unhealthy_connection_termination",
+                TERMINATION,
                 Some(termination.map_or_else(|| Value::null(Type::Bool), |text| Value::bool(text == "true"))),
             ),
             ("unhealthy_draining_interval", number(&format!("{state}.draining_interval_seconds"))),
