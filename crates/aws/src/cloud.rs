@@ -10,7 +10,7 @@ use infra_provider::plan::Meta;
 use infra_provider::{Failure, Object};
 
 use crate::resource::{ResourceType, differ};
-use crate::wait::{PROPAGATION, Seen, Wait};
+use crate::wait::{CHANGED, PROPAGATION, Seen, Wait};
 use crate::{Aws, creating, data, ephemeral, tagging, types};
 
 type Tags = BTreeMap<String, String>;
@@ -54,10 +54,14 @@ impl Cloud for Aws {
         let wanted = if tags_last { cx.tags.clone() } else { planned.map("tags_all") };
         let mut object = planned.settled(Some(prior));
         match update(self, api, prior, &mut object, cx, &wanted, tags_last).await {
-            Ok(()) if api.reads_back_changes() => match read_new(self, api, ty, &object).await {
-                Ok(read) => Ok(read),
-                Err(failure) => Err(HalfDone { object: Some(object), failure }),
-            },
+            Ok(()) if api.reads_back_changes() => {
+                // Some changes make another object of it.
+                let limit = if object.id() == prior.id() { CHANGED } else { PROPAGATION };
+                match read_within(limit, self, api, ty, &object).await {
+                    Ok(read) => Ok(read),
+                    Err(failure) => Err(HalfDone { object: Some(object), failure }),
+                }
+            }
             Ok(()) => {
                 if object.block().attributes.contains_key("tags_all") {
                     object.set("tags_all", wanted);
@@ -145,8 +149,18 @@ fn changed_beside_tags(prior: &Object, planned: &Object) -> bool {
 
 /// Reads an object that is known to exist, however long it takes the API to show it.
 pub(crate) async fn read_new(aws: &Aws, api: &dyn ResourceType, ty: &str, object: &Object) -> Result<Object, Failure> {
+    read_within(PROPAGATION, aws, api, ty, object).await
+}
+
+async fn read_within(
+    limit: Duration,
+    aws: &Aws,
+    api: &dyn ResourceType,
+    ty: &str,
+    object: &Object,
+) -> Result<Object, Failure> {
     let doing = format!("waiting for {ty} ({}) to be seen", object.id());
-    let wait = Wait::new(doing, PROPAGATION).tolerate(u32::MAX - 1);
+    let wait = Wait::new(doing, limit).tolerate(u32::MAX - 1);
     wait.until(|| async {
         Ok(match api.read_new(aws, object.clone()).await? {
             Some(read) => Seen::Target(read),

@@ -6,8 +6,11 @@ use std::time::Duration;
 use infra_provider::Failure;
 use tokio::time::{Instant, sleep};
 
-/// How long a new or changed object may take to be seen everywhere.
+/// How long a new object may take to be seen everywhere.
 pub(crate) const PROPAGATION: Duration = Duration::from_secs(5 * 60);
+/// How long an object that was there before may be missing after a change: whoever deletes it at the same time should not
+/// make others wait for minutes.
+pub(crate) const CHANGED: Duration = Duration::from_secs(30);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

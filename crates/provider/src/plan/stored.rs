@@ -8,7 +8,7 @@ use infra_value::{Kind, Type, Value};
 use super::TypeRules;
 use super::at::with_member;
 use super::sdk::{restore_from_proposed, without_write_only};
-use super::zero::{fill_elements, is_zero, zero_like};
+use super::zero::{fill, fill_elements, is_zero, zero_like};
 
 /// What is stored of an object of the older plugin kind after a create or update. What the read does not tell from
 /// "nothing" stays as it was planned, and a set that was wholly known is stored as it was planned.
@@ -24,7 +24,8 @@ pub fn stored_after_refresh(block: &Block, prior: &Value, read: &Value) -> Value
 }
 
 /// What is stored of an object of the older plugin kind after an update that failed: what was planned. An argument that was
-/// to go is there with nothing in it, and what a list's block does not say is what it is by default.
+/// to go is there with nothing in it, what a list's block does not say is what it is by default, and what a set's block
+/// does not say is nothing.
 pub fn stored_after_failed_update(block: &Block, prior: &Value, planned: &Value) -> Value {
     let planned = without_unknown(planned);
     let emptied = block.attributes.iter().filter(|(name, attribute)| {
@@ -34,10 +35,12 @@ pub fn stored_after_failed_update(block: &Block, prior: &Value, planned: &Value)
         was && goes && scalar && !attribute.write_only
     });
     let stored = emptied.fold(planned.clone(), |stored, (name, a)| with_member(&stored, name, zero_like(&a.ty)));
-    let lists = block.blocks.iter().filter(|(_, nested)| nested.nesting == Nesting::List);
-    lists.fold(stored, |stored, (name, nested)| match stored.get(name) {
-        Some(blocks) => with_member(&stored, name, blocks.map_elements(&mut |b| with_defaults(&nested.block, b))),
-        None => stored,
+    block.blocks.iter().fold(stored, |stored, (name, nested)| match (stored.get(name), nested.nesting) {
+        (Some(blocks), Nesting::List) => {
+            with_member(&stored, name, blocks.map_elements(&mut |b| with_defaults(&nested.block, b)))
+        }
+        (Some(blocks), Nesting::Set) => with_member(&stored, name, blocks.map_elements(&mut fill)),
+        _ => stored,
     })
 }
 
@@ -171,17 +174,22 @@ mod tests {
                     "a": {"type": "string", "optional": true},
                     "b": {"type": "string", "optional": true},
                 }}},
+                "several": {"nesting_mode": "set", "block": {"attributes": {
+                    "a": {"type": "string", "optional": true},
+                    "b": {"type": "string", "optional": true, "computed": true},
+                }}},
             },
         }});
         let block = parse_schema(&schema.to_string()).expect("a schema").block;
         let object = |json| value_from_json(&json, &block.ty()).expect("an object");
         let prior = object(json!({"gone": "a", "left": null, "new": 1, "words": ["a"], "check": [], "plain": []}));
-        let planned = object(json!({"new": 2, "check": [{}], "plain": [{}, {"a": "x"}]}));
+        let planned = object(json!({"new": 2, "check": [{}], "plain": [{}, {"a": "x"}], "several": [{"a": "x"}]}));
         let stored = object(json!({
             "gone": "",
             "new": 2,
             "check": [{"limit": "off", "times": 0}],
             "plain": [{}, {"a": "x", "b": ""}],
+            "several": [{"a": "x", "b": ""}],
         }));
         assert_eq!(stored_after_failed_update(&block, &prior, &planned), stored);
     }

@@ -103,7 +103,8 @@ pub fn fill_elements(object: &Value) -> Value {
     })
 }
 
-fn fill(element: &Value) -> Value {
+/// An element with zero values for what is null, unless it has no value at all.
+pub(super) fn fill(element: &Value) -> Value {
     let Some(members) = element.members() else { return element.clone() };
     if members.values().all(Value::is_null) {
         return element.clone();
