@@ -57,10 +57,8 @@ impl Cloud for Aws {
             Ok(()) if api.reads_back_changes() => {
                 // Some changes make another object of it.
                 let limit = if object.id() == prior.id() { CHANGED } else { PROPAGATION };
-                match read_within(limit, self, api, ty, &object).await {
-                    Ok(read) => Ok(read),
-                    Err(failure) => Err(HalfDone { object: Some(object), failure }),
-                }
+                let read = read_within(limit, self, api, ty, &object).await;
+                read.map_err(|failure| HalfDone { object: Some(object), failure })
             }
             Ok(()) => {
                 if object.block().attributes.contains_key("tags_all") {

@@ -233,11 +233,7 @@ pub(crate) fn check_variable(
             Outcome::Pass => (CheckStatus::Pass, None),
             Outcome::Unknown => (CheckStatus::Unknown, None),
             Outcome::Fail(message) => {
-                let range = &rule.condition.range;
-                let detail = format!(
-                    "{message}\n\nThis was checked by the validation rule at {}:{},{}-{}.",
-                    range.file, rule.decl_range.start.line, rule.decl_range.start.column, rule.decl_range.end.column
-                );
+                let detail = format!("{message}\n\nThis was checked by the validation rule at {}.", rule.decl_range);
                 let place = given_at(world, module, variable).unwrap_or_else(|| variable.decl_range.clone());
                 let values = values_of(&rule.condition, &scope);
                 let problem = Diagnostic::error("Invalid value for variable", detail).at(place);

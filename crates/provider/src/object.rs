@@ -12,7 +12,7 @@ use infra_value::{Kind, Members, Type, Value, convert};
 pub struct Object {
     block: Arc<Block>,
     members: Members,
-    /// Attributes that nothing depends on.
+    /// Attributes that nothing depends on; `None` where all of it is wanted.
     unused: Option<BTreeSet<Arc<str>>>,
 }
 

@@ -43,18 +43,22 @@ impl ResourceType for Api {
     async fn read(&self, aws: &Aws, objects: Vec<Object>) -> Vec<Result<Option<Object>, Failure>> {
         // One that was imported by its ARN keeps it as its id.
         let (arns, names) = objects.iter().map(|o| o.id().to_string()).partition::<Vec<_>, _>(|id| is_arn(id));
-        let (values, by_arn, unchanged) = tokio::join!(
-            in_chunks(names, VALUES, |names| values(aws, names)),
+        let by_name = async {
+            let values = in_chunks(names, VALUES, |names| values(aws, names)).await;
+            let is_same = |object: &Object, value: &Parameter| object.is_for_a_plan() && is_same_version(object, value);
+            let written = objects.iter().filter(|object| match values.get(object.id()) {
+                Ok(Some(value)) => !is_same(object, value),
+                _ => false,
+            });
+            let written: Vec<String> = written.map(|object| object.id().to_string()).collect();
+            let described = in_chunks(written, DESCRIPTIONS, |names| descriptions(aws, names)).await;
+            (values, described)
+        };
+        let ((values, described), by_arn, unchanged) = tokio::join!(
+            by_name,
             in_chunks(arns, 1, |arns| value_by_arn(aws, arns)),
             tagging::unchanged(aws, &objects),
         );
-        let is_same = |object: &Object, value: &Parameter| object.is_for_a_plan() && is_same_version(object, value);
-        let written = objects.iter().filter(|object| match values.get(object.id()) {
-            Ok(Some(value)) => !is_same(object, value),
-            _ => false,
-        });
-        let written: Vec<String> = written.map(|object| object.id().to_string()).collect();
-        let described = in_chunks(written, DESCRIPTIONS, |names| descriptions(aws, names)).await;
         join_all(objects.into_iter().map(|mut object| async {
             let Some(value) = (if is_arn(object.id()) { &by_arn } else { &values }).get(object.id())? else {
                 return Ok(None);

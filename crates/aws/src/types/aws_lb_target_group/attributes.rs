@@ -24,6 +24,8 @@ const LAMBDA: (&str, &str) = ("lambda_multi_value_headers_enabled", "lambda.mult
 
 const FAILOVER: [(&str, &str); 2] =
     [("on_deregistration", "target_failover.on_deregistration"), ("on_unhealthy", "target_failover.on_unhealthy")];
+/// The blocks of the health of the group as a whole.
+const HEALTH: [&str; 2] = ["dns_failover", "unhealthy_state_routing"];
 const COUNT: &str = "minimum_healthy_targets_count";
 const PERCENTAGE: &str = "minimum_healthy_targets_percentage";
 const TERMINATION: &str = "enable_unhealthy_connection_termination";
@@ -75,8 +77,7 @@ fn is_untold(object: &Object, name: &str) -> bool {
     let lacks = |part: Part<'_>, names: &[&str]| names.iter().any(|name| !part.is_set(name));
     match name {
         "target_group_health" => {
-            let parts = ["dns_failover", "unhealthy_state_routing"].into_iter().filter_map(|block| health.part(block));
-            parts.into_iter().any(|part| lacks(part, &[COUNT, PERCENTAGE]))
+            HEALTH.iter().filter_map(|block| health.part(block)).any(|part| lacks(part, &[COUNT, PERCENTAGE]))
         }
         "target_health_state" => lacks(health, &[TERMINATION]),
         _ => false,
@@ -132,7 +133,7 @@ fn blocks(object: &Object, wanted: impl Fn(&str) -> bool) -> Attributes {
     if let Some(part) =
         object.part("target_group_health").filter(|_| protocol != "GENEVE" && wanted("target_group_health"))
     {
-        for block in ["dns_failover", "unhealthy_state_routing"] {
+        for block in HEALTH {
             let Some(inner) = part.part(block) else { continue };
             for (name, key) in [(COUNT, "count"), (PERCENTAGE, "percentage")] {
                 let value = match (&*text(inner.raw(name)), block, key) {
@@ -156,9 +157,10 @@ fn blocks(object: &Object, wanted: impl Fn(&str) -> bool) -> Attributes {
     all
 }
 
+/// The interval, where one is given, or 0 where the API has told nothing of the state: then all of it is set.
 fn draining(part: Part<'_>) -> Option<String> {
-    let is_told = part.is_set("unhealthy_draining_interval") || !part.is_set(TERMINATION);
-    is_told.then(|| part.int("unhealthy_draining_interval").to_string())
+    let is_sent = part.is_set("unhealthy_draining_interval") || !part.is_set(TERMINATION);
+    is_sent.then(|| part.int("unhealthy_draining_interval").to_string())
 }
 
 /// Stores what the API says. What it does not say of a kind of group, or what that kind has no argument for, stays as
