@@ -8,7 +8,7 @@ use infra_address::{ProviderSource, ResourceMode};
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 use infra_value::PathStep;
 
-use super::decode::{Declarations, place};
+use super::decode::Declarations;
 use super::version::{AWS_PROVIDER_VERSION, LANGUAGE_VERSION, Version};
 use super::{Import, Module, ProviderBlock, RequiredProvider, VersionRequirement};
 use crate::syntax::ast::{ExprKind, TraversalStep};
@@ -149,7 +149,7 @@ fn insert<T>(
 }
 
 fn duplicate(summary: &str, rule: &str, first: &SourceRange, second: &SourceRange) -> Diagnostic {
-    let detail = format!("{rule}, and the first is at {}. Remove or rename one of them.", place(first));
+    let detail = format!("{rule}, and the first is at {first}. Remove or rename one of them.");
     Diagnostic::error(summary, detail).at(second.clone())
 }
 

@@ -167,7 +167,7 @@ fn not_present(what: &str, named: &str, range: Option<&SourceRange>, module: &Mo
         true => "the root module".to_string(),
         false => module.path.to_string(),
     };
-    let at = range.map(|range| format!(" ({})", super::decode::place(range))).unwrap_or_default();
+    let at = range.map(|range| format!(" ({range})")).unwrap_or_default();
     Diagnostic::error(
         NOT_PRESENT,
         format!(
@@ -216,9 +216,8 @@ fn check_call(config: &Config, module: &Module, call: &ModuleCall, diagnostics: 
             Diagnostic::error(
                 "Module is incompatible with count, for_each, and depends_on",
                 format!(
-                    "The module has a provider configuration of its own, at {}. Configure the provider in the root \
-                     module and pass it, so that the module can be called so.",
-                    super::decode::place(block)
+                    "The module has a provider configuration of its own, at {block}. Configure the provider in the root \
+                     module and pass it, so that the module can be called so."
                 ),
             )
             .at(repetition_range(call)),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use infra_diag::{Diagnostic, SourceRange};
 use infra_value::{Marks, Type, Value, convert};
 
-use super::decode::place;
 use super::types::error_text;
 use super::{CheckRule, apply_defaults};
 
@@ -62,7 +61,7 @@ impl Variable {
             None => given,
         };
         let refuse = |summary: &str, reason: &str| {
-            let declared = place(&self.decl_range);
+            let declared = &self.decl_range;
             let detail = format!("The given value does not suit var.{}, declared at {declared}: {reason}.", self.name);
             Diagnostic::error(summary, detail)
         };

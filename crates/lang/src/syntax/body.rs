@@ -5,7 +5,6 @@ use std::sync::Arc;
 use infra_diag::{Diagnostic, Diagnostics, SourceRange};
 
 use super::ast::{Attribute, Block, Body, NativeBody, Overridden};
-use super::parser::place;
 use super::suggest::did_you_mean;
 
 /// What may stand in a body.
@@ -248,7 +247,7 @@ pub(super) fn missing(schema: &BodySchema<'_>, content: &Content) -> Vec<Diagnos
 
 /// An argument that is set a second time.
 pub(super) fn duplicate(name: &Arc<str>, first: &SourceRange, second: &SourceRange) -> Diagnostic {
-    let detail = format!("\"{name}\" is set already, at {}. It can be set once only.", place(first));
+    let detail = format!("\"{name}\" is set already, at {first}. It can be set once only.");
     Diagnostic::error("Duplicate argument", detail).at(second.clone())
 }
 

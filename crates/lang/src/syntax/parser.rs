@@ -73,7 +73,7 @@ impl Parser<'_> {
             Item::Block(block) => gathered.blocks.push(block),
             Item::Attribute(attribute) => match gathered.names.get(&attribute.name) {
                 Some(&first) => {
-                    let first = place(&gathered.attributes[first].name_range);
+                    let first = &gathered.attributes[first].name_range;
                     let detail = format!("\"{}\" is set already, at {first}. It can be set once only.", attribute.name);
                     self.report(attribute.name_range, "Attribute redefined", detail);
                 }
@@ -237,15 +237,5 @@ struct Gathered {
 impl Gathered {
     fn into_body(self, range: SourceRange, missing_item_range: SourceRange) -> NativeBody {
         NativeBody { attributes: self.attributes, blocks: self.blocks, range, missing_item_range }
-    }
-}
-
-/// A range as it is named inside a message: `main.tf:2,3-8`.
-pub(super) fn place(range: &SourceRange) -> String {
-    let SourceRange { file, start, end } = range;
-    if start.line == end.line {
-        format!("{file}:{},{}-{}", start.line, start.column, end.column)
-    } else {
-        format!("{file}:{},{}-{},{}", start.line, start.column, end.line, end.column)
     }
 }

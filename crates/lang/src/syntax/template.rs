@@ -8,7 +8,6 @@ use infra_value::Value;
 use super::ast::{Expr, ExprKind, TemplatePart};
 use super::cursor::{Failed, MAX_NESTING, Parsed, Parser};
 use super::lexer::{Reading, Token, TokenKind, advance};
-use super::parser::place;
 
 /// Reads a text that is a template as a whole (a template file, a text in JSON), of which the first byte stands at
 /// `start`.
@@ -265,7 +264,7 @@ impl Parser<'_> {
         }
         if let Some(Open { start, range, .. }) = open.pop() {
             let name = start.name();
-            let detail = format!("The %{{{name}}} at {} has no %{{end{name}}}.", place(&range));
+            let detail = format!("The %{{{name}}} at {range} has no %{{end{name}}}.");
             return Err(self.fail(self.peek(), "Unexpected end of template", detail));
         }
         Ok((parts, nesting))
@@ -275,12 +274,12 @@ impl Parser<'_> {
         let detail = match open {
             None => format!("No sequence has been opened that %{{{word}}} could belong to."),
             Some(Open { start, range, .. }) => {
-                let (name, place) = (start.name(), place(&range));
+                let name = start.name();
                 match start {
                     OpenKind::Else { .. } if word == "else" => {
-                        format!("The %{{{name}}} at {place} has an %{{else}} already.")
+                        format!("The %{{{name}}} at {range} has an %{{else}} already.")
                     }
-                    _ => format!("The %{{{name}}} at {place} must be ended by %{{end{name}}} first."),
+                    _ => format!("The %{{{name}}} at {range} must be ended by %{{end{name}}} first."),
                 }
             }
         };

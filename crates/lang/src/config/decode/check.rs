@@ -58,7 +58,7 @@ pub(super) fn read(block: &Block, diagnostics: &mut Diagnostics) -> (Check, Opti
                     "Multiple data resource blocks",
                     format!(
                         "A check block has at most one data source; this one has one at {} already.",
-                        place(&first.decl_range)
+                        first.decl_range
                     ),
                 )
                 .at(data_block.header_range.clone()),
@@ -90,15 +90,6 @@ pub(super) fn read(block: &Block, diagnostics: &mut Diagnostics) -> (Check, Opti
     let check =
         Check { name, data: data.as_ref().map(|d| d.address.clone()), asserts, decl_range: block.header_range.clone() };
     (check, data)
-}
-
-/// `main.tf:2,3-36`
-pub(crate) fn place(range: &infra_diag::SourceRange) -> String {
-    let (start, end) = (range.start, range.end);
-    match start.line == end.line {
-        true => format!("{}:{},{}-{}", range.file, start.line, start.column, end.column),
-        false => format!("{}:{},{}-{},{}", range.file, start.line, start.column, end.line, end.column),
-    }
 }
 
 /// Reports rules of a resource that refer to the resource itself rather than to `self`.

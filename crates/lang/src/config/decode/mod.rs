@@ -19,7 +19,6 @@ use infra_diag::{Diagnostic, Diagnostics};
 
 use super::content::Spec;
 use crate::syntax::Content;
-pub(crate) use check::place;
 
 use super::names::check_label;
 use super::static_expr::{as_written, traversal};

@@ -4,7 +4,6 @@ use infra_address::ProviderSource;
 use infra_diag::{Diagnostic, Diagnostics};
 use infra_value::Value;
 
-use super::check::place;
 use super::{Declarations, RequiredProvidersBlock, provider_ref, version, version_of};
 use crate::config::content::{Spec, content};
 use crate::config::names::is_identifier;
@@ -68,7 +67,7 @@ pub(super) fn read(block: &Block, out: &mut Declarations, diagnostics: &mut Diag
                             "Duplicate required providers configuration",
                             format!(
                                 "A module has one required_providers block. There is one at {} already.",
-                                place(&first.decl_range)
+                                first.decl_range
                             ),
                         )
                         .at(inner.header_range.clone()),

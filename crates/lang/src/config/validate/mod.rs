@@ -145,8 +145,7 @@ fn check_provisioner(provisioner: &Provisioner, with_self: Surroundings<'_>, che
             "Missing required provisioner plugin",
             format!(
                 "There is no provisioner \"{}\", which is used at {}. There are local-exec, remote-exec and file.",
-                provisioner.ty,
-                super::decode::place(&provisioner.decl_range)
+                provisioner.ty, provisioner.decl_range
             ),
         ));
     }
